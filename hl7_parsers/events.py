@@ -1,0 +1,256 @@
+"""What comes out of a message: typed events, each about one thing, each value with the place it came from.
+
+msgspec structs rather than dataclasses: they are what travels in the changelog too, built and read ten times as
+fast, so one definition serves both.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+
+class Action(StrEnum):
+    """What the sender asks us to do with the record (RXA-21); `ADD` when it says nothing."""
+
+    ADD = "A"
+    UPDATE = "U"
+    DELETE = "D"
+
+
+class Time(msgspec.Struct, frozen=True, array_like=True):
+    """An aware time, how exact it is, and whether its offset came from the field, the message or the sender."""
+
+    at: datetime
+    precision: str = "second"  # year, month, day, hour, minute, second, fraction
+    offset_from: str = "field"  # field, message (MSH-7), sender (the configured zone)
+
+
+class Code(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A coded element: identifier, text, coding system, as sent."""
+
+    id: str = ""
+    text: str = ""
+    system: str = ""
+
+
+class Quantity(msgspec.Struct, frozen=True, array_like=True):
+    """A number with its unit as sent, e.g. (100, "mL/hr")."""
+
+    amount: Decimal
+    unit: str = ""
+
+
+class Component(msgspec.Struct, frozen=True, array_like=True):
+    """One drug of a mixture (RXC, or one of several RXA under one RXR)."""
+
+    drug: Code
+    kind: str = ""  # "additive" or "base"
+    quantity: Quantity | None = None
+
+
+class Remark(msgspec.Struct, frozen=True, array_like=True):
+    """Something that could not be read as meant: a stable id and the place; the event stands all the same."""
+
+    id: str
+    place: str
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of MSH: who sent it, what it is, which one it is."""
+
+    control_id: str  # MSH-10; may be empty
+    kind: str  # "RAS^O17"
+    version: str = ""
+    application: str = ""  # MSH-3.1
+    facility: str = ""  # MSH-4.1
+    time: Time | None = None  # MSH-7
+
+
+class Patient(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The id that messages of this patient share, and its assigning authority."""
+
+    id: str
+    authority: str = ""
+    place: str = ""
+
+
+class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The encounter a message belongs to. `id` is empty when the message names none."""
+
+    id: str = ""
+    place: str = ""  # where the id stands: "PV1-19", "PID-18", "PV1-50"
+    patient_class: str = ""  # PV1-2 as sent
+    location: str = ""  # PV1-3.1
+    facility: str = ""  # PV1-39, else PV1-3.4
+    admitted: Time | None = None  # PV1-44
+    discharged: Time | None = None  # PV1-45
+    is_discharge_deleted: bool = False  # PV1-45 was the HL7 null: the stay is open again
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+    """Base of all events. `places` maps a field's name to where its value stands, e.g. {"start": "RXA[1]-3"}."""
+
+    entered: Time | None = None  # when it was charted: RXA-22, ORC-9, EVN-2
+    places: dict[str, str] = {}
+    remarks: tuple[Remark, ...] = ()
+
+
+class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What every administration event says besides its own meaning.
+
+    `at` is RXA-3, the time of *this* event; for Started and Given it is the start. `stop` is RXA-4 where it is
+    later than RXA-3, else None: an end that is absent or equals the start is "not documented".
+    Key of the administration: order (ORC-2, else ORC-3), `sub_id` (RXA-2) and, where these do not tell two
+    administrations of one order apart, the start.
+    """
+
+    placer: str = ""
+    filler: str = ""
+    group: str = ""  # ORC-4
+    sub_id: str = ""
+    action: Action = Action.ADD
+    word: str = ""  # RXA-20 as sent
+    at: Time | None = None
+    stop: Time | None = None
+    drug: Code = Code()
+    components: tuple[Component, ...] = ()
+    dose: Quantity | None = None
+    rate: Quantity | None = None
+    route: str = "unknown"  # the word of hl7_parsers/tables.py: intravenous, intramuscular, ...
+    method: str = "unknown"  # infusion, push, injection, unknown
+    device: str = "none"  # pump, portable_pump, implanted_pump, on_body_injector, none
+    access_site: str = ""  # RXR-2, id (else text)
+    note: str = ""  # NTE and RXA-9 text: kept for KVO, flush, second-site wording
+    indication: str = ""  # RXA-19
+    ordered_minutes: int | None = None  # RXE-22, TQ1: planned, never billable by itself
+
+
+class AdministrationStarted(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """It began (or a moment at which it was given is all that is documented); no stop in this record."""
+
+
+class AdministrationGiven(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """The whole of it in one record: start and stop."""
+
+
+class AdministrationStopped(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """It ended at `at` (an action word says so), or only a stop is documented (`stop`, with no `at`)."""
+
+
+class AdministrationPaused(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """It stopped running at `at` and is meant to go on."""
+
+
+class AdministrationResumed(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """It runs again from `at`."""
+
+
+class AdministrationRateChanged(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """It runs at another rate from `at`, or was looked at and found running."""
+
+
+class AdministrationNotGiven(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """It was refused, held or missed: never an administration."""
+
+
+class AdministrationVoided(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """The record was entered in error (RXA-21 D, or an action word)."""
+
+
+class AdministrationUnclear(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """Its action word is in no table: a person must say what it means."""
+
+
+class DrugOrdered(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """A drug order as pharmacy encodes it (RDE)."""
+
+    placer: str = ""
+    filler: str = ""
+    group: str = ""
+    control: str = ""  # ORC-1
+    drug: Code = Code()
+    components: tuple[Component, ...] = ()
+    dose: Quantity | None = None
+    rate: Quantity | None = None
+    route: str = "unknown"
+    method: str = "unknown"
+    ordered_minutes: int | None = None
+    indication: str = ""
+    note: str = ""
+
+
+class OrderStopped(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """The order was cancelled or discontinued (ORC-1 CA, OC, DC, OD)."""
+
+    placer: str = ""
+    filler: str = ""
+    control: str = ""
+
+
+class EncounterEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What an ADT message says; the visit itself stands in the message."""
+
+    at: Time | None = None  # when it happened: PV1-44 or 45, else EVN-6, else EVN-2, else MSH-7
+
+
+class EncounterOpened(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """Admitted or registered (A01, A04)."""
+
+
+class EncounterUpdated(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """Something about it changed (A08); class, times or ids may change with it."""
+
+
+class EncounterClosed(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """Discharged (A03)."""
+
+
+class EncounterReopened(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """The discharge was cancelled (A13)."""
+
+
+class EncounterCancelled(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """The visit was cancelled (A11): administrations on it need a new home."""
+
+
+class EncounterMoved(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """The patient went to another location (A02, A12)."""
+
+
+class EncounterClassChanged(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """Outpatient to inpatient or back (A06, A07)."""
+
+
+AnyEvent = (
+    AdministrationStarted
+    | AdministrationGiven
+    | AdministrationStopped
+    | AdministrationPaused
+    | AdministrationResumed
+    | AdministrationRateChanged
+    | AdministrationNotGiven
+    | AdministrationVoided
+    | AdministrationUnclear
+    | DrugOrdered
+    | OrderStopped
+    | EncounterOpened
+    | EncounterUpdated
+    | EncounterClosed
+    | EncounterReopened
+    | EncounterCancelled
+    | EncounterMoved
+    | EncounterClassChanged
+)
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message, read: its header, whom and which encounter it is about, and what it says happened."""
+
+    header: Header
+    patient: Patient
+    visit: Visit
+    events: tuple[AnyEvent, ...] = ()
