@@ -1,0 +1,61 @@
+# Everything a person or CI starts here. The virtual environment is made on the way, with Python 3.11, 3.12 or 3.13.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON_HERE := .venv/bin/python
+INSTALLED := .venv/.installed
+INSTALLED_FOR_TESTS := .venv/.installed-for-tests
+
+# Where the third-party acceptance material is, if it is: its scorer and its published scenarios.
+SHARED ?= ../shared
+# Fewest published scenarios that must match, in each dialect. It only goes up.
+SCENARIO_FLOOR := 30
+# More arguments for pytest: make test ARGS="-k hydration"
+ARGS ?=
+
+.PHONY: help demo test lint servers acceptance bench clean
+
+help:  ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	    printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+demo: $(INSTALLED)  ## Code a synthetic hospital day, from MLLP to claim lines, then exit
+	@.venv/bin/dripcode demo --once
+
+test: lint servers  ## Lint, then every test, real Kafka and Redis included
+	@$(PYTHON_HERE) -m pytest --ignore=tests/acceptance $(ARGS)
+
+lint: $(INSTALLED_FOR_TESTS)  ## Check style, format and types
+	@$(PYTHON_HERE) -m ruff check --quiet .
+	@$(PYTHON_HERE) -m ruff format --check --quiet .
+	@$(PYTHON_HERE) -m mypy
+
+servers:  ## Bring redis-server, Java and the Kafka jars that the tests start, where that is allowed
+	@deploy/setup.sh
+
+acceptance: $(INSTALLED_FOR_TESTS)  ## Score against the published scenarios in SHARED (../shared), if they are there
+	@if [ ! -d "$(SHARED)" ]; then \
+	    echo "No acceptance material in $(SHARED): acceptance not run. SHARED=FOLDER names another place."; \
+	else \
+	    $(PYTHON_HERE) tests/acceptance/published_scenarios.py "$(SHARED)" --floor $(SCENARIO_FLOOR) \
+	        --command ".venv/bin/dripcode code"; \
+	    DRIPCODE_SHARED="$$(cd "$(SHARED)" && pwd)" $(PYTHON_HERE) -m pytest tests/acceptance $(ARGS); \
+	fi
+
+bench: $(INSTALLED_FOR_TESTS)  ## Measure throughput and latency on this machine
+	@test -e tests/bench/__main__.py || { echo "There is no tests/bench/__main__.py to run" >&2; exit 1; }
+	@$(PYTHON_HERE) -m tests.bench $(ARGS)
+
+clean:  ## Remove what the other targets made, the virtual environment and the Kafka jars included
+	@rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml deploy/constraints.txt deploy/venv.sh
+	@deploy/venv.sh
+	@touch $@
+
+$(INSTALLED_FOR_TESTS): pyproject.toml deploy/constraints.txt deploy/venv.sh
+	@deploy/venv.sh test
+	@touch $(INSTALLED) $@
