@@ -39,7 +39,7 @@ acceptance: $(INSTALLED_FOR_TESTS)  ## Score against the published scenarios in 
 	@if [ ! -d "$(SHARED)" ]; then \
 	    echo "No acceptance material in $(SHARED): acceptance not run. SHARED=FOLDER names another place."; \
 	else \
-	    $(PYTHON_HERE) tests/acceptance/published_scenarios.py "$(SHARED)" --floor $(SCENARIO_FLOOR) \
+	    $(PYTHON_HERE) -m tests.acceptance.published_scenarios "$(SHARED)" --floor $(SCENARIO_FLOOR) \
 	        --command ".venv/bin/dripcode code"; \
 	    DRIPCODE_SHARED="$$(cd "$(SHARED)" && pwd)" $(PYTHON_HERE) -m pytest tests/acceptance $(ARGS); \
 	fi
