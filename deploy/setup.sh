@@ -60,8 +60,8 @@ install_missing() {
     echo "Installing for the tests: ${packages[*]}"
     as_root apt-get update -qq </dev/null || echo "apt-get update failed; trying with the lists at hand" >&2
     packages=("${packages[@]/#java/$(java_package)}")
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" \
-        </dev/null >/dev/null || echo "apt-get could not install: ${packages[*]}" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o DPkg::Lock::Timeout=120 "${packages[@]}" </dev/null >/dev/null || echo "apt-get could not install: ${packages[*]}" >&2
 }
 
 fetch_jars() {

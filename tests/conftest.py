@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 
+import hypothesis
 import pytest
 
 from tests.servers.kafka import KafkaServer, missing_for_kafka
@@ -32,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = {}
     for name in [name for name in os.environ if name.startswith("DRIPCODE_") and name != "DRIPCODE_SHARED"]:
         del os.environ[name]
+    # Two shared cores are sometimes slow, and a slow example is no finding.
+    hypothesis.settings.register_profile("dripcode", hypothesis.settings.default, deadline=None)
+    hypothesis.settings.load_profile("dripcode")
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
 
 

@@ -12,7 +12,7 @@ echo "Fetching the Kafka jars into .cache/kafka (once)"
 mkdir -p "$cache"
 fresh=$(mktemp -d "$cache/libs.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
-mvn -B -q -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+mvn -B -q -Dstyle.color=never -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DoutputDirectory="$fresh" -DincludeScope=runtime </dev/null
 rm -rf "$cache/libs"
 mv "$fresh" "$cache/libs"

@@ -42,7 +42,7 @@ class KafkaServer:
             settings: broker settings that differ from those below.
         """
         self.folder = folder
-        self.port, self._controller_port = free_ports(2)
+        self.port, self._direct_port, self._controller_port = free_ports(3)
         self._advertised_port = advertised_port or self.port
         self._settings = folder / "server.properties"
         self._settings.write_text(self._properties(settings or {}))
@@ -57,6 +57,11 @@ class KafkaServer:
     def broker(self) -> str:
         """The address as the setting `broker` takes it."""
         return f"kafka://{self.address}"
+
+    @property
+    def _direct_address(self) -> str:
+        """Where the broker is its own advertised address, whatever stands between it and its clients."""
+        return f"127.0.0.1:{self._direct_port}"
 
     @property
     def pid(self) -> int | None:
@@ -89,7 +94,7 @@ class KafkaServer:
             KafkaError: one of them exists, or its name or a setting is not valid.
         """
         configuration = {name.replace("_", "."): value for name, value in settings.items()}
-        _run(_create_topics(f"127.0.0.1:{self.port}", list(names), partitions, configuration))
+        _run(_create_topics(self._direct_address, list(names), partitions, configuration))
 
     def __enter__(self) -> Self:
         self.start()
@@ -99,7 +104,7 @@ class KafkaServer:
         self.stop()
 
     def _answers(self) -> bool:
-        return _run(_has_broker(f"127.0.0.1:{self.port}"))
+        return _run(_has_broker(self._direct_address))
 
     def _format(self) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -109,14 +114,16 @@ class KafkaServer:
             raise ServerFailed(f"Kafka's data folder could not be formatted\n{done.stdout}{done.stderr}")
 
     def _properties(self, overrides: Mapping[str, str]) -> str:
+        controller = f"127.0.0.1:{self._controller_port}"
         values = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "controller.quorum.voters": f"1@{controller}",
+            "listeners": f"CLIENTS://127.0.0.1:{self.port},DIRECT://{self._direct_address},CONTROLLER://{controller}",
+            "advertised.listeners": f"CLIENTS://{self.address},DIRECT://{self._direct_address}",
+            "inter.broker.listener.name": "DIRECT",
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": "CLIENTS:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import TopicAlreadyExistsError
 
 from tests.servers.kafka import KafkaServer
+from tests.servers.ports import free_port
 from tests.servers.process import ServerFailed
 
 
@@ -26,6 +28,16 @@ async def read(address: str, topic: str, count: int) -> list[bytes]:
             fetched = await asyncio.wait_for(consumer.getmany(timeout_ms=1000), 30)
             values += [record.value for records in fetched.values() for record in records]
         return values
+
+
+async def advertised_ports(port: int) -> list[int]:
+    """Return the ports that a client which asks at this one is sent to."""
+    client = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{port}")
+    await client.bootstrap()
+    try:
+        return [broker.port for broker in client.cluster.brokers()]
+    finally:
+        await client.close()
 
 
 def test_what_is_appended_can_be_read(kafka: KafkaServer, topic_prefix: str) -> None:
@@ -52,6 +64,15 @@ def test_confirmed_records_outlive_a_kill(private_kafka: KafkaServer) -> None:
     assert private_kafka.address == address
     assert asyncio.run(append(address, "inbound", [b"after"])) == [200]
     assert asyncio.run(read(address, "inbound", 201)) == [*(b"%d" % number for number in range(200)), b"after"]
+
+
+@pytest.mark.kafka
+def test_a_broker_behind_a_proxy_sends_its_clients_to_the_proxy(tmp_path: Path) -> None:
+    proxy_port = free_port()
+    with KafkaServer(tmp_path, advertised_port=proxy_port) as server:
+        server.create_topics(["inbound"])
+        assert asyncio.run(advertised_ports(server.port)) == [proxy_port]
+    assert server.pid is None
 
 
 @pytest.mark.kafka
