@@ -122,6 +122,7 @@ PLANS: Final[dict[str, tuple[Plan, ...]]] = {
             2,
             (at(45, "ciprofloxacin"), then("metronidazole"), at(40, "morphine"), at(42, "ondansetron")),
         ),
+        Plan(icd("R51.9", "Headache, left before being seen"), 1, ()),
         Plan(icd("S93.401A", "Ankle sprain"), 2, (at(30, "ketorolac_im"), at(35, "acetaminophen", 0.5))),
     ),
     "infusion centre": (

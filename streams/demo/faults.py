@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 from typing import Final
 
 from streams.demo.charting import ACTION_ROWS, ONE_MESSAGE, START_THEN_UPDATE, Charted, Stay
 from streams.demo.hospital_time import later
-from streams.demo.messages import Charting, Draft, Sent, administration, with_control_id
+from streams.demo.messages import Charting, administration, merge, pid
+from streams.demo.people import ED, Patient
+from streams.demo.wire import Draft, Sent, with_control_id
 
 # How many out of a thousand visits meet each fault of charting.
 START_AFTER_STOP: Final = 40
@@ -19,6 +22,7 @@ CORRECTED_STOP: Final = 45
 DELETED: Final = 25
 IMPOSSIBLE_START: Final = 15
 AFTER_DISCHARGE: Final = 35
+REGISTERED_TWICE: Final = 8
 # How many out of a thousand messages are sent twice, and how many a restarted counter numbers again.
 SENT_TWICE: Final = 20
 NUMBERED_AGAIN: Final = 4
@@ -130,6 +134,37 @@ def _after_discharge(stay: Stay, charted: Charted, rng: Random) -> tuple[Draft, 
         fault="discharge sent before the last update",
     )
     return *charted.drafts[:-1], held
+
+
+def merge_some(drafts: list[Draft], stays: list[Stay], rng: Random) -> list[Draft]:
+    """The drafts, and a few emergency patients who came unknown: a temporary id first, merged (A40) when known."""
+    wanted = [stay for stay in stays if stay.visit.department == ED and len(stay.charted) > 1]
+    unknown = {
+        stay.visit.number: stay for stay in rng.sample(wanted, min(len(wanted), share(REGISTERED_TWICE, len(stays))))
+    }
+    merged = [
+        _as_unknown(draft, unknown[draft.encounter_id]) if draft.encounter_id in unknown else draft for draft in drafts
+    ]
+    return merged + [
+        replace(merge(stay.visit, _temporary(stay), _known_at(stay), ED), fault="patient registered twice")
+        for stay in unknown.values()
+    ]
+
+
+def _temporary(stay: Stay) -> Patient:
+    number = int(stay.visit.number[1:])
+    return replace(stay.visit.patient, patient_id=f"SYN8{number:06d}", family_name=f"SYNTHETIC-UNKNOWN-{number:04d}")
+
+
+def _known_at(stay: Stay) -> datetime:
+    return later(stay.charted[-1].dose.start, -1)
+
+
+def _as_unknown(draft: Draft, stay: Stay) -> Draft:
+    if draft.written_at >= _known_at(stay):
+        return draft
+    body = tuple(pid(_temporary(stay)) if part.startswith("PID|") else part for part in draft.body)
+    return replace(draft, body=body)
 
 
 def duplicate_some(sent: list[Sent], rng: Random) -> list[Sent]:

@@ -14,11 +14,11 @@ from streams.demo.charting import Stay, stay_of
 from streams.demo.faults import (
     damage_drafts,
     duplicate_some,
+    merge_some,
     restart_a_counter,
     spoil_some_names,
 )
 from streams.demo.hospital_time import later, on
-from streams.demo.messages import Draft, Sent, numbered
 from streams.demo.noise import other_traffic, unreadable_messages
 from streams.demo.people import (
     ED,
@@ -34,6 +34,7 @@ from streams.demo.people import (
     patient,
 )
 from streams.demo.seed_examples import seed_examples
+from streams.demo.wire import Draft, Sent, numbered
 
 __all__ = ["FATES", "Sent", "balance", "describe", "hospital_day", "seed_examples"]
 
@@ -60,7 +61,7 @@ def hospital_day(seed: int = 1, encounters: int = 320, day: date = date(2026, 3,
     assert encounters > 0
     stays = _stays(seed, encounters, day)
     rng = _chance(seed, "faults")
-    drafts = damage_drafts(stays, rng) + other_traffic(stays, rng, day)
+    drafts = merge_some(damage_drafts(stays, rng), stays, rng) + other_traffic(stays, rng, day)
     sent = restart_a_counter(numbered(_spread(drafts, rng)))
     sent = duplicate_some(spoil_some_names(sent, rng), rng)
     sent += unreadable_messages(sent, stays, rng, day) + seed_examples(day)
@@ -76,20 +77,17 @@ def balance(messages: Iterable[Sent]) -> dict[str, int]:
 
 def describe(messages: Sequence[Sent]) -> str:
     """A short table of what the day holds, for a person: departments, kinds of message, faults and fates."""
-    homes = {message.encounter_id: message.department for message in messages if message.department}
+    if not messages:
+        return "no messages"
+    homes = {message.encounter_id: message.department for message in messages if message.encounter_id}
     faults = Counter(message.fault for message in messages if message.fault)
-    return "\n".join(
-        (
-            f"{len(homes)} encounters, {len(messages)} messages, "
-            f"{messages[0].sent_at:%Y-%m-%d %H:%M} to {messages[-1].sent_at:%Y-%m-%d %H:%M}"
-            if messages
-            else "nothing",
-            *_table("encounters", Counter(homes.values())),
-            *_table("messages", Counter(message.kind for message in messages)),
-            *_table("what is wrong with them", faults),
-            *_table("what must become of them", balance(messages)),
-        )
-    )
+    first, last = (f"{message.sent_at:%Y-%m-%d %H:%M}" for message in (messages[0], messages[-1]))
+    lines = [f"{len(homes)} encounters, {len(messages)} messages, sent {first} to {last}"]
+    lines += _table("encounters", Counter(homes.values()))
+    lines += _table("messages", Counter(message.kind for message in messages))
+    lines += _table("faults", faults)
+    lines += _table("fates", balance(messages))
+    return "\n".join(lines)
 
 
 def _table(title: str, counts: Mapping[str, int]) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from streams.demo.care import Dose
 from streams.demo.hospital_time import minutes_between, stamp
-from streams.demo.people import Department, Visit
+from streams.demo.people import Department, Patient, Visit
+from streams.demo.wire import Draft, escape, segment
 
 OUTPATIENT_DOCTOR: Final = "1234567893^TEST^DOCTOR"
 NURSES: Final = ("RN1^NURSE^TEST", "RN2^NURSE^SAMPLE", "RN3^NURSE^EXAMPLE")
@@ -34,42 +34,6 @@ ADT_STRUCTURES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """One message as the interface engine would send it.
-
-    `text` is ER7 with CR-terminated segments, not MLLP-framed; `control_id` is MSH-10, empty where nobody can read
-    one; `sent_at` is when the feed sends it. `fate` is what a correct system must do with it: `applied`, `duplicate`,
-    `dead` or `ignored`. `fault` names what is wrong with it, empty for nothing.
-    """
-
-    text: bytes
-    control_id: str
-    sent_at: datetime
-    kind: str
-    fate: str
-    encounter_id: str
-    department: str = ""
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message without its control id. `written_at` is when its system wrote it (MSH-7), `sent_at` when it left."""
-
-    application: str
-    kind: str
-    structure: str
-    version: str
-    written_at: datetime
-    sent_at: datetime
-    body: tuple[str, ...]
-    encounter_id: str = ""
-    department: str = ""
-    fate: str = "applied"
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Charting:
     """What one RAS says of a dose: the times known by then, the action and status, and when it was charted."""
 
@@ -80,49 +44,10 @@ class Charting:
     status: str = "CP"  # RXA-20: table 0322, or the charting system's own action word
     row: int = 1  # RXA-2
     start_text: str = ""  # RXA-3 as it stands, where a system writes nonsense
+    rate_factor: float = 1.0  # of the rate that was ordered
 
 
-def seal(draft: Draft, control_id: str) -> Sent:
-    """The draft as bytes, under its control id."""
-    kind = f"{draft.kind}^{draft.structure}" if draft.structure else draft.kind
-    head = (
-        f"MSH|^~\\&|{draft.application}|SYNTH|DRIP|BILL|{stamp(draft.written_at)}||{kind}|{control_id}|P|"
-        f"{draft.version}"
-    )
-    text = "".join(segment + "\r" for segment in (head, *draft.body))
-    return Sent(
-        text.encode("ascii"),
-        control_id,
-        draft.sent_at,
-        draft.kind,
-        draft.fate,
-        draft.encounter_id,
-        draft.department,
-        draft.fault,
-    )
-
-
-def with_control_id(message: Sent, control_id: str) -> Sent:
-    """The same message under another MSH-10."""
-    old, new = (f"|{name}|P|".encode("ascii") for name in (message.control_id, control_id))
-    assert old in message.text
-    return replace(message, text=message.text.replace(old, new, 1), control_id=control_id)
-
-
-def escape(text: str) -> str:
-    """Plain text with HL7's five delimiters escaped."""
-    for plain, coded in (("\\", "\\E\\"), ("|", "\\F\\"), ("^", "\\S\\"), ("&", "\\T\\"), ("~", "\\R\\")):
-        text = text.replace(plain, coded)
-    return text
-
-
-def segment(name: str, fields: dict[int, str]) -> str:
-    """A segment from its fields by number; those not named are empty, none trails."""
-    return "|".join([name, *(fields.get(number, "") for number in range(1, max(fields) + 1))])
-
-
-def pid(visit: Visit) -> str:
-    person = visit.patient
+def pid(person: Patient) -> str:
     return segment(
         "PID",
         {
@@ -149,15 +74,28 @@ def pv1(visit: Visit, place: Department, discharged_at: datetime | None = None) 
     return segment("PV1", fields)
 
 
-def adt(visit: Visit, trigger: str, moment: datetime, place: Department, *, discharge: bool = False) -> Draft:
-    """ADT^`trigger` about the visit: its place and class from `moment` on."""
+def adt(visit: Visit, trigger: str, moment: datetime, place: Department, left_at: datetime | None = None) -> Draft:
+    """ADT^`trigger` about the visit, written at `moment`: its place and class from then on, and PV1-45 `left_at`."""
     version = "2.3" if place.version == "2.3" else "2.5.1"
-    body = [f"EVN|{trigger}|{stamp(moment)}", pid(visit), pv1(visit, place, moment if discharge else None)]
+    body = [f"EVN|{trigger}|{stamp(moment)}", pid(visit.patient), pv1(visit, place, left_at)]
     if trigger in ("A01", "A04", "A08"):
         body.append(f"DG1|1||{visit.reason}||{stamp(visit.arrived_at)}|W")
     structure = "" if version == "2.3" else ADT_STRUCTURES[trigger]
     return Draft(
         "ADT", f"ADT^{trigger}", structure, version, moment, moment, tuple(body), visit.number, visit.department.name
+    )
+
+
+def merge(visit: Visit, loser: Patient, moment: datetime, place: Department) -> Draft:
+    """ADT^A40: what was written under `loser` belongs to the visit's patient."""
+    body = (
+        f"EVN|A40|{stamp(moment)}",
+        pid(visit.patient),
+        f"MRG|{loser.patient_id}^^^SYNTH^MR",
+        pv1(visit, place),
+    )
+    return Draft(
+        "ADT", "ADT^A40", ADT_STRUCTURES["A40"], "2.5.1", moment, moment, body, visit.number, visit.department.name
     )
 
 
@@ -170,7 +108,7 @@ def _planned_minutes(dose: Dose) -> int:
     if dose.stop is None:
         return dose.drug.minutes[0]
     ran = minutes_between(dose.start, dose.stop)
-    return next((usual for usual in (15, 30, 60, 90, 120, 180, 240, 480) if ran <= usual + 12), ran)
+    return next((usual for usual in (15, 30, 60, 90, 120, 180, 240, 480) if ran <= usual * 1.25), ran)
 
 
 def _rate(dose: Dose) -> int:
@@ -206,8 +144,8 @@ def _rxc(dose: Dose) -> list[str]:
     ]
 
 
-def order(visit: Visit, dose: Dose, moment: datetime, place: Department, control: str = "NW") -> Draft:
-    """RDE: the order, or with control `DC` its end. Times in it are planned ones."""
+def order(visit: Visit, dose: Dose, moment: datetime, place: Department) -> Draft:
+    """RDE: the order. Times in it are planned ones."""
     newer = place.version >= "2.5"
     timing = f"^^^{stamp(dose.start)}"
     fields = {2: _drug_field(dose), 3: dose.drug.amount, 5: dose.drug.unit}
@@ -216,8 +154,8 @@ def order(visit: Visit, dose: Dose, moment: datetime, place: Department, control
     if dose.drug.is_infused:
         fields |= {22: f"M{_planned_minutes(dose)}", 23: str(_rate(dose)), 24: "mL/hr"}
     tq1 = [f"TQ1|1||||||{stamp(dose.start)}||S"] if newer else []
-    orc = _orc(dose, control, moment, {12: OUTPATIENT_DOCTOR} | ({} if newer else {7: timing}))
-    body = (pid(visit), pv1(visit, place), orc, segment("RXE", fields), *tq1, _rxr(dose), *_rxc(dose))
+    orc = _orc(dose, "NW", moment, {12: OUTPATIENT_DOCTOR} | ({} if newer else {7: timing}))
+    body = (pid(visit.patient), pv1(visit, place), orc, segment("RXE", fields), *tq1, _rxr(dose), *_rxc(dose))
     kind, structure = ("RDE^O01", "") if place.version == "2.3" else ("RDE^O11", "RDE_O11")
     return Draft("PHARM", kind, structure, place.version, moment, moment, body, visit.number, visit.department.name)
 
@@ -236,13 +174,13 @@ def administration(visit: Visit, dose: Dose, charting: Charting, place: Departme
             7: dose.drug.unit,
             10: NURSES[sum(map(ord, dose.order)) % 3],
             11: place.location,
-            12: f"{_rate(dose)} mL/hr" if dose.drug.is_infused else "",
+            12: f"{_rate(dose) * charting.rate_factor:.0f} mL/hr" if dose.drug.is_infused else "",
             20: charting.status,
             21: charting.action,
             22: stamp(charting.charted_at),
         },
     )
-    body = (pid(visit), pv1(visit, place), _orc(dose, "RE", charting.charted_at), rxa, _rxr(dose))
+    body = (pid(visit.patient), pv1(visit, place), _orc(dose, "RE", charting.charted_at), rxa, _rxr(dose))
     kind, structure = ("RAS^O01", "") if place.version == "2.3" else ("RAS^O17", "RAS_O17")
     return Draft(
         place.application,
@@ -259,16 +197,3 @@ def administration(visit: Visit, dose: Dose, charting: Charting, place: Departme
 
 def _time(moment: datetime | None) -> str:
     return stamp(moment) if moment else ""
-
-
-def numbered(drafts: Iterable[Draft]) -> list[Sent]:
-    """Drafts sealed in the order they left, numbered per sending system in the order they were written."""
-    counters: dict[str, int] = {}
-    control_ids: dict[int, str] = {}
-    ordered = list(drafts)
-    for index in sorted(range(len(ordered)), key=lambda i: ordered[i].written_at):
-        application = ordered[index].application
-        counters[application] = counters.get(application, 0) + 1
-        control_ids[index] = f"{application}{counters[application]:06d}"
-    sealed = [seal(draft, control_ids[index]) for index, draft in enumerate(ordered)]
-    return sorted(sealed, key=lambda message: message.sent_at)

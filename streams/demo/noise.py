@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from random import Random
 from typing import Final
 
 from streams.demo.charting import Stay
 from streams.demo.hospital_time import later, on, stamp
-from streams.demo.messages import Draft, Sent, pid, pv1
+from streams.demo.messages import pid, pv1
+from streams.demo.wire import Draft, Sent
 
 # Out of a thousand visits.
 APPOINTMENTS: Final = 70
@@ -35,43 +36,20 @@ def _count(per_thousand: int, stays: list[Stay]) -> int:
 
 def _appointment(stay: Stay, rng: Random) -> Draft:
     moment = later(stay.visit.arrived_at, rng.randint(5, 90))
-    body = (f"SCH|{stay.visit.number}S||||||FOLLOWUP^Follow-up^99SYN|||30|min", pid(stay.visit))
-    return Draft(
-        "SCHED",
-        "SIU^S12",
-        "SIU_S12",
-        "2.5.1",
-        moment,
-        moment,
-        body,
-        stay.visit.number,
-        stay.visit.department.name,
-        "ignored",
-        "for another system",
-    )
+    body = (f"SCH|{stay.visit.number}S||||||FOLLOWUP^Follow-up^99SYN|||30|min", pid(stay.visit.patient))
+    return _ignored("SCHED", "SIU^S12", "SIU_S12", moment, body)
 
 
 def _lab_result(stay: Stay, rng: Random) -> Draft:
     moment = later(stay.visit.arrived_at, rng.randint(30, 120))
     body = (
-        pid(stay.visit),
+        pid(stay.visit.patient),
         pv1(stay.visit, stay.visit.department),
         f"OBR|1|||PANEL^Panel^99SYN|||{stamp(moment)}",
         f"OBX|1|NM|{rng.choice(TESTS)}|||||F",
     )
-    return Draft(
-        "LAB",
-        "ORU^R01",
-        "ORU_R01",
-        "2.5.1",
-        moment,
-        moment,
-        body,
-        stay.visit.number,
-        stay.visit.department.name,
-        "ignored",
-        "for another system",
-    )
+    draft = _ignored("LAB", "ORU^R01", "ORU_R01", moment, body)
+    return replace(draft, encounter_id=stay.visit.number, department=stay.visit.department.name)
 
 
 def _staff_record(number: int, rng: Random, day: date) -> Draft:
@@ -81,8 +59,20 @@ def _staff_record(number: int, rng: Random, day: date) -> Draft:
         f"MFE|MUP|||RN{number}^NURSE^TEST|CWE",
         f"STF|RN{number}^NURSE^TEST|RN{number}|NURSE^TEST",
     )
+    return _ignored("STAFF", "MFN^M02", "MFN_M02", moment, body)
+
+
+def _ignored(application: str, kind: str, structure: str, moment: datetime, body: tuple[str, ...]) -> Draft:
     return Draft(
-        "STAFF", "MFN^M02", "MFN_M02", "2.5.1", moment, moment, body, fate="ignored", fault="for another system"
+        application,
+        kind,
+        structure,
+        "2.5.1",
+        moment,
+        moment,
+        body,
+        fate="ignored",
+        fault="for another system",
     )
 
 

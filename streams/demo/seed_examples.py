@@ -9,7 +9,7 @@ from typing import Final
 from streams.demo.care import Dose, icd
 from streams.demo.drugs import STOCK
 from streams.demo.hospital_time import later, on
-from streams.demo.messages import Charting, Draft, Sent, administration, adt, order, seal
+from streams.demo.messages import Charting, administration, adt, order
 from streams.demo.people import (
     CENTRAL,
     ED,
@@ -22,6 +22,7 @@ from streams.demo.people import (
     Patient,
     Visit,
 )
+from streams.demo.wire import Draft, Sent, seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _messages(example: Example, number: int, day: date) -> list[Sent]:
     drafts += [order(visit, dose, later(dose.start, -10), visit.department) for dose in doses]
     for given, dose in zip(example.given, doses, strict=True):
         drafts += [administration(visit, dose, charting, visit.department) for charting in _chartings(given, dose, day)]
-    drafts.append(adt(visit, "A03", later(last, 30), visit.department, discharge=True))
+    drafts.append(adt(visit, "A03", later(last, 30), visit.department, later(last, 30)))
     return [
         seal(_a_little_later(draft, count), f"{visit.number}-{count:02d}")
         for count, draft in enumerate(sorted(drafts, key=lambda draft: draft.written_at), 1)
