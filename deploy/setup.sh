@@ -72,7 +72,7 @@ fetch_jars() {
 
 missing() {
     has redis-server || echo "redis-server"
-    has_java || echo "Java $java_wanted or newer"
+    has_java || echo "Java $java_wanted or newer, under JAVA_HOME or on the PATH"
     has_jars || echo "the Kafka jars (they need Maven)"
 }
 

@@ -12,8 +12,9 @@ echo "Fetching the Kafka jars into .cache/kafka (once)"
 mkdir -p "$cache"
 fresh=$(mktemp -d "$cache/libs.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
-mvn -B -q -Dstyle.color=never -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-    -DoutputDirectory="$fresh" -DincludeScope=runtime </dev/null
+mvn -B -q -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+    -DoutputDirectory="$fresh" -DincludeScope=runtime </dev/null |
+    sed $'s/\x1b\\[[0-9;]*m//g; /^$/d' # what it says when it fails, without colours
 rm -rf "$cache/libs"
 mv "$fresh" "$cache/libs"
 chmod 755 "$cache/libs"

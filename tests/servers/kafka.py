@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -148,15 +149,20 @@ class KafkaServer:
 
 def missing_for_kafka() -> str | None:
     """Return what this machine lacks for a broker, or None when it has it all."""
-    if not any(LIBS.glob("kafka_*.jar")):
-        return f"no Kafka jars in {LIBS}"
+    lacking = [] if any(LIBS.glob("kafka_*.jar")) else [f"no Kafka jars in {LIBS}"]
+    if _java_major() < JAVA_MAJOR_MIN:
+        lacking.append(f"no Java {JAVA_MAJOR_MIN} or newer under JAVA_HOME or on the PATH")
+    return ", ".join(lacking) or None
+
+
+def _java_major() -> int:
+    """Return the major version of the java that would be run, 0 when there is none."""
     java = which(_java_command())
     if java is None:
-        return "no java"
+        return 0
     shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    major = shown.partition('version "')[2].partition(".")[0].partition('"')[0]
-    is_new_enough = major.isdigit() and int(major) >= JAVA_MAJOR_MIN
-    return None if is_new_enough else f"Java is older than {JAVA_MAJOR_MIN}"
+    found = re.search(r'version "(\d+)', shown)
+    return int(found[1]) if found else 0
 
 
 def _java_command() -> str:
