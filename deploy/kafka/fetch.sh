@@ -13,7 +13,7 @@ mkdir -p "$cache"
 fresh=$(mktemp -d "$cache/libs.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
 mvn -B -q -f "$here/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-    -DoutputDirectory="$fresh" -DincludeScope=runtime </dev/null |
+    -DoutputDirectory="$fresh" -DincludeScope=runtime </dev/null 2>&1 |
     sed $'s/\x1b\\[[0-9;]*m//g; /^$/d' # what it says when it fails, without colours
 rm -rf "$cache/libs"
 mv "$fresh" "$cache/libs"
