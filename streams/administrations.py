@@ -1,0 +1,248 @@
+"""From the events of one encounter to its administrations: which rows are one, when it ran, what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import coding
+from hl7_parsers import events as hl7
+from hl7_parsers.events import Action, AdministrationEvent, Time
+
+_ACTION_RANK = {Action.ADD: 0, Action.UPDATE: 1, Action.DELETE: 2}
+_MOMENTS = (
+    hl7.AdministrationStopped,
+    hl7.AdministrationPaused,
+    hl7.AdministrationResumed,
+    hl7.AdministrationRateChanged,
+)
+_ENDS = (hl7.AdministrationStopped, hl7.AdministrationPaused)
+# Precisions that can carry minutes; a start known to the hour or the day is as good as none.
+_TO_THE_MINUTE = frozenset({"minute", "second", "fraction"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An administration event with what orders it: action, entry time, message time, control id, place in it."""
+
+    event: AdministrationEvent
+    order: tuple[int, float, float, str, int]
+    control_id: str
+
+
+@dataclass(slots=True)
+class Draft:
+    """One administration while its rows are being gathered; rows in fold order."""
+
+    rows: list[Row]
+    moments: list[Row] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    is_voided: bool = False
+
+    @property
+    def opening(self) -> AdministrationEvent:
+        return self.rows[0].event
+
+    @property
+    def start(self) -> datetime | None:
+        """The newest start that a row gives."""
+        return next((exact(row.event.at) for row in reversed(self.rows) if exact(row.event.at)), None)
+
+    @property
+    def stop(self) -> datetime | None:
+        return next((exact(row.event.stop) for row in reversed(self.rows) if exact(row.event.stop)), None)
+
+    def has(self, sub_id: str, drug: str, start: datetime | None) -> bool:
+        """Whether a row of it has this identity."""
+        return any(identity(row.event) == (sub_id, drug, start) for row in self.rows)
+
+
+def exact(time: Time | None) -> datetime | None:
+    """The time, when it is known to the minute."""
+    return time.at if time is not None and time.precision in _TO_THE_MINUTE else None
+
+
+def drug_key(event: AdministrationEvent) -> str:
+    """What tells drugs apart within an order: the code, else the name."""
+    return event.drug.id or event.drug.text.casefold()
+
+
+def identity(event: AdministrationEvent) -> tuple[str, str, datetime | None]:
+    """What tells administrations of one order apart."""
+    return event.sub_id, drug_key(event), exact(event.at)
+
+
+def order_rows(messages: Iterable[hl7.Message]) -> list[Row]:
+    """Every administration event, in the one order that the fold uses whatever order they came in."""
+    rows = []
+    for message in messages:
+        sent = message.header.time
+        for place, event in enumerate(message.events):
+            if isinstance(event, AdministrationEvent):
+                entered = event.entered or sent
+                key = (
+                    _ACTION_RANK[event.action],
+                    entered.at.timestamp() if entered else 0.0,
+                    sent.at.timestamp() if sent else 0.0,
+                    message.header.control_id,
+                    place,
+                )
+                rows.append(Row(event, key, message.header.control_id))
+    return sorted(rows, key=lambda row: (row.order, identity_text(row.event)))
+
+
+def identity_text(event: AdministrationEvent) -> str:
+    """Breaks the last ties in the order of rows."""
+    return f"{type(event).__name__}|{event.sub_id}|{drug_key(event)}|{event.at}|{event.stop}"
+
+
+def gather(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
+    """Rows of one encounter into administrations, and remarks about rows that fit nowhere."""
+    by_order: dict[str, list[Row]] = {}
+    for row in rows:
+        event = row.event
+        # Without an order number only the same drug can be the same order.
+        by_order.setdefault(event.placer or event.filler or f"no order, {drug_key(event)}", []).append(row)
+    drafts: list[Draft] = []
+    remarks: list[str] = []
+    for number in sorted(by_order):
+        of_order, left_over = _gather_order(by_order[number])
+        drafts += of_order
+        remarks += left_over
+    return drafts, remarks
+
+
+def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
+    drafts: list[Draft] = []
+    remarks: list[str] = []
+    for row in rows:
+        event = row.event
+        if isinstance(event, hl7.AdministrationVoided):
+            target = find(drafts, event)
+            if target is None:
+                remarks.append("VOID_WITHOUT_TARGET")
+            else:
+                target.is_voided = True
+        elif not isinstance(event, _MOMENTS):
+            _open(drafts, row)
+    for row in sorted((r for r in rows if isinstance(r.event, _MOMENTS)), key=_moment_order):
+        _attach(drafts, row)
+    return drafts, remarks
+
+
+def _open(drafts: list[Draft], row: Row) -> None:
+    """A start, a whole record, a refusal: the row's own administration, unless it speaks of one that is there."""
+    event = row.event
+    target = find(drafts, event) if event.action is Action.UPDATE else _same(drafts, event)
+    if target is None and (running := _running_before(drafts, event)):
+        running.moments.append(row)
+        return
+    if target is None:
+        drafts.append(Draft([row]))
+        return
+    if event.action is Action.UPDATE and _corrects(target, event):
+        target.remarks.append("CORRECTED_RECORD")
+    target.rows.append(row)
+
+
+def _corrects(draft: Draft, event: AdministrationEvent) -> bool:
+    """Whether an update changes a time that was documented, rather than adding one that was not."""
+    start, stop = exact(event.at), exact(event.stop)
+    return bool((start and draft.start and start != draft.start) or (stop and draft.stop and stop != draft.stop))
+
+
+def _same(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
+    return next((draft for draft in drafts if draft.has(*identity(event))), None)
+
+
+def find(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
+    """The administration that an update or a void speaks of, by ever looser identity; None when it is not clear.
+
+    The same number, drug and start; the same drug and start; the only one of that number and drug (its start is
+    being corrected); the same number and start (its drug is being corrected); the only one of the order.
+    """
+    sub_id, drug, start = identity(event)
+    ways = (
+        [d for d in drafts if d.has(sub_id, drug, start)],
+        [d for d in drafts if start and any(identity(r.event)[1:] == (drug, start) for r in d.rows)],
+        [d for d in drafts if any(identity(r.event)[:2] == (sub_id, drug) for r in d.rows)],
+        [d for d in drafts if start and any(r.event.sub_id == sub_id and exact(r.event.at) == start for r in d.rows)],
+        list(drafts) if not drug else [],
+    )
+    return next((found[0] for found in ways if len(found) == 1), None)
+
+
+def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
+    """The infusion that this row hangs a new bag on: same drug, both rows with a rate, no stop of its own.
+
+    A rate is what tells a continuous infusion from the next dose of an intermittent one, which is charted with the
+    same words.
+    """
+    start = exact(event.at)
+    if not isinstance(event, hl7.AdministrationStarted) or event.rate is None or start is None:
+        return None
+    running = [
+        draft
+        for draft in drafts
+        if draft.opening.rate is not None
+        and drug_key(draft.opening) == drug_key(event)
+        and draft.opening.word.casefold() == event.word.casefold() != ""
+        and draft.stop is None
+        and draft.start is not None
+        and draft.start < start
+    ]
+    return max(running, key=lambda draft: draft.start or start, default=None)
+
+
+def _moment_order(row: Row) -> tuple[float, tuple[int, float, float, str, int]]:
+    at = exact(row.event.at) or exact(row.event.stop)
+    return (at.timestamp() if at else float("inf")), row.order
+
+
+def _attach(drafts: list[Draft], row: Row) -> None:
+    """A stop, pause, restart or rate change: to the administration of its order that had begun by then."""
+    at = exact(row.event.at) or exact(row.event.stop)
+    drug = drug_key(row.event)
+    alike = [d for d in drafts if not drug or drug_key(d.opening) == drug] or list(drafts)
+    begun = [d for d in alike if d.start is not None and at is not None and d.start <= at]
+    target = max(begun, key=lambda d: (d.start or at, d.rows[0].order), default=alike[0] if len(alike) == 1 else None)
+    if target is None:
+        target = Draft([row])  # a stop without a start: kept, so that it ends in a finding
+        drafts.append(target)
+    target.moments.append(row)
+
+
+def runs_of(draft: Draft) -> tuple[coding.Run, ...]:
+    """The stretches of running time: pauses split it, a restart goes on, a stop ends it.
+
+    Never empty; a time that is not documented is None.
+    """
+    begun = draft.opening if not isinstance(draft.opening, _MOMENTS) else None
+    runs: list[coding.Run] = []
+    start = draft.start if begun else None
+    is_running = True
+    for row in sorted(draft.moments, key=_moment_order):
+        at = exact(row.event.at) or exact(row.event.stop)
+        if at is None:
+            continue
+        if isinstance(row.event, hl7.AdministrationResumed) and not is_running:
+            start, is_running = at, True
+        elif isinstance(row.event, _ENDS) and is_running:  # stopped while paused, or twice: it had ended already
+            runs.append(coding.Run(start, at))
+            is_running = False
+    if is_running:
+        runs.append(coding.Run(start, draft.stop))
+    return tuple(runs) or (coding.Run(start, draft.stop),)
+
+
+def is_running(draft: Draft) -> bool:
+    """Whether an infusion that has begun has no documented end."""
+    last = runs_of(draft)[-1]
+    return last.start is not None and last.stop is None and newest(draft, "method", "unknown") == "infusion"
+
+
+def newest(draft: Draft, name: str, empty: object) -> object:
+    """The last value that a row gives for a field, in fold order."""
+    rows = [*draft.rows, *draft.moments]
+    return next((v for row in reversed(rows) if (v := getattr(row.event, name)) != empty), empty)

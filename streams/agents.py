@@ -1,0 +1,167 @@
+"""The two agents and the close timer: take a batch, one pure call, write everything it causes.
+
+Both take batches without acknowledging (`noack_take`): an event is acknowledged only when everything that it
+caused is confirmed. Concurrency is 1: Faust commits wrong offsets when acknowledgements have gaps.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import faust
+from faust.types import EventT, StreamT
+
+from streams import records
+from streams.apply import Applier, Inbound
+from streams.claims import Issuer
+from streams.metrics import WorkerMetrics
+from streams.settings import Settings
+from streams.topics import Topics
+from streams.watchdog import Watchdog
+from streams.writing import BatchWriter, Record
+
+log = logging.getLogger("dripcode.agents")
+
+# How long an agent waits for a fuller batch, seconds: it bounds the latency of a lone message.
+GATHER_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the agents work with."""
+
+    topics: Topics
+    applier: Applier
+    issuer: Issuer
+    writer: BatchWriter
+    metrics: WorkerMetrics
+
+    async def apply(self, events: Sequence[EventT]) -> None:
+        """Apply inbound messages and commands, write their facts and what closes, acknowledge."""
+        out, counts = self.applier.apply([_inbound(event) for event in events], time.time())
+        await self.writer.write(out, events)
+        self.metrics.applied(counts, self.applier)
+
+    async def code(self, events: Sequence[EventT]) -> None:
+        """Code closed encounters, write claim lines and findings, acknowledge."""
+        out: list[Record] = []
+        lines: list[dict[str, object]] = []
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        for event in events:
+            message = event.message
+            try:
+                of_encounter, issued = self.issuer.issue(message.partition, message.value, now)
+            except Exception as wrong:  # noqa: BLE001 - nothing may escape: a poison encounter would stop its partition
+                where = f"{message.topic}[{message.partition}]@{message.offset}"
+                # Where and which error, never its text: it may hold what the record held.
+                log.error("coding failed at %s: %s", where, type(wrong).__name__)
+                out.append(_dead_letter(self.topics, event, f"coding_{type(wrong).__name__}"))
+                continue
+            out += of_encounter
+            lines += issued
+        await self.writer.write(out, events)
+        self.metrics.issued(lines)
+
+    def due_commands(self) -> list[Record]:
+        """Close commands for what is due in the partitions this worker owns."""
+        now = time.time()
+        return [
+            Record(self.topics.commands, command.patient.encode(), records.encode(command), partition=number)
+            for number in list(self.applier.partitions)
+            for command in self.applier.due_commands(number, now)
+        ]
+
+
+def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
+    """Subscribe the agents and start the timers on an app."""
+    topics = desk.topics
+    watchdog = Watchdog(app, desk.metrics, settings.stuck_after.total_seconds())
+
+    def topic(*names: str) -> faust.TopicT:
+        return app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(topic(topics.inbound, topics.commands), name="assemble", concurrency=1)
+    async def assemble(stream: StreamT[bytes]) -> None:
+        """Keep each message as a fact; send an encounter on when it closes, and again after late news.
+
+        Key: patient, on topic and table alike, so one partition owns a patient.
+        Delivery: at least once; a message read twice is the same fact and is counted once.
+        """
+        await _work(app, stream, settings.batch_size, desk.apply, watchdog)
+
+    @app.agent(topic(topics.closed), name="code", concurrency=1)
+    async def code(stream: StreamT[bytes]) -> None:
+        """Code each closed encounter into its claim set.
+
+        Key: patient. Delivery: at least once; a closed encounter read twice publishes the same lines again.
+        """
+        await _work(app, stream, settings.batch_size, desk.code, watchdog)
+
+    @app.timer(settings.close_check_every.total_seconds(), name="close")
+    async def close() -> None:
+        """Look for encounters that are due; the agent that owns the partition decides."""
+        if app.rebalancing or not app.tables.actives_ready:
+            return
+        commands = desk.due_commands()
+        if commands:
+            await desk.writer.write(commands, [])
+
+    @app.timer(5.0, name="watch")
+    async def watch() -> None:
+        """Exit when there is lag and the commit does not move: a restart mends what we cannot see from inside."""
+        await watchdog.check()
+
+
+async def _work(
+    app: faust.App,
+    stream: StreamT[bytes],
+    batch_size: int,
+    handle: Callable[[Sequence[EventT]], Awaitable[None]],
+    watchdog: Watchdog,
+) -> None:
+    """Hand batches on. A failure to write ends the worker: what is not acknowledged is read again."""
+    async for events in stream.noack_take(batch_size, within=GATHER_SECONDS):  # type: ignore[attr-defined]
+        try:
+            await handle(events)
+        except Exception as wrong:
+            log.error("a batch could not be written (%s); the worker ends, nothing of it is acknowledged", wrong)
+            await app.crash(wrong)
+            raise
+        watchdog.progressed(events)
+
+
+def _inbound(event: EventT) -> Inbound:
+    message = event.message
+    headers = dict(message.headers or ())
+    received = headers.get("received_at")
+    return Inbound(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key or b"",
+        value=message.value or b"",
+        received_at=_seconds(received) or message.timestamp or time.time(),
+    )
+
+
+def _seconds(header: bytes | None) -> float:
+    try:
+        return float(header or b"0")
+    except ValueError:
+        return 0.0
+
+
+def _dead_letter(topics: Topics, event: EventT, reason: str) -> Record:
+    message = event.message
+    headers = (
+        ("reason", reason.encode()),
+        ("where", b""),
+        ("topic", message.topic.encode()),
+        ("partition", str(message.partition).encode()),
+        ("offset", str(message.offset).encode()),
+    )
+    return Record(topics.dead_letter, message.key or b"", message.value or b"", headers=headers)

@@ -1,0 +1,99 @@
+"""The Faust app made from settings: its topics, tables, agents and timers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+from yarl import URL
+
+from streams.agents import Desk, install_agents
+from streams.apply import Applier
+from streams.claims import Issuer
+from streams.metrics import WorkerMetrics
+from streams.settings import Settings
+from streams.site import Coder, rules_of
+from streams.tables import BatchTable
+from streams.topics import CLAIM_SETS_TABLE, FACTS_TABLE, Topics, app_id, topics_of
+from streams.writing import BatchWriter, EmbeddedWriter, KafkaWriter
+
+log = logging.getLogger("dripcode.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The app and what a command, a test or a page may ask of it."""
+
+    app: faust.App
+    topics: Topics
+    desk: Desk
+    metrics: WorkerMetrics
+
+
+def make_app(settings: Settings) -> faust.App:
+    """The bare Faust app, with what of Faust's own is not ours switched off."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return faust.App(
+        app_id(settings),
+        broker=_faust_broker(settings),
+        datadir=Path(settings.data_dir) / "faust",
+        store="memory://",
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_allow_declare=False,  # we make our topics ourselves, with what they need (streams/provision.py)
+        topic_disable_leader=True,
+        web_enabled=False,  # it would serve table contents
+        key_serializer="raw",
+        value_serializer="raw",
+        stream_wait_empty=False,  # hangs a shutdown; what is not acknowledged is read again
+        stream_buffer_maxsize=65536,  # recovery is three times as fast as with 4096
+        broker_commit_interval=0.5,
+        broker_max_poll_records=2000,
+        broker_session_timeout=30,
+        producer_acks=-1,
+        producer_linger=0,
+        producer_max_request_size=16 * 1024 * 1024,
+        consumer_max_fetch_size=16 * 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=None,
+    )
+
+
+def make_worker(settings: Settings, coder: Coder) -> Worker:
+    """Everything wired; nothing runs until Faust starts the app."""
+    app = make_app(settings)
+    topics = topics_of(settings)
+    metrics = WorkerMetrics()
+    applier = Applier(topics, rules_of(settings))
+    issuer = Issuer(topics, coder.code)
+    _add_table(app, FACTS_TABLE, applier, applier.index_due, settings)
+    _add_table(app, CLAIM_SETS_TABLE, issuer, lambda partition: None, settings)
+    writer: BatchWriter = EmbeddedWriter(app) if settings.is_embedded else KafkaWriter(app, topics.compacted())
+    desk = Desk(topics, applier, issuer, writer, metrics)
+    install_agents(app, desk, settings)
+    return Worker(app, topics, desk, metrics)
+
+
+def _add_table(app: faust.App, name: str, keeper: Any, on_ready: Any, settings: Settings) -> None:
+    table = BatchTable(
+        app,
+        name=name,
+        keeper=keeper,
+        on_ready=on_ready,
+        key_type=bytes,
+        value_type=bytes,
+        partitions=settings.partitions,
+    )
+    app.tables.add(table)
+
+
+def _faust_broker(settings: Settings) -> Sequence[URL]:
+    """Faust wants one URL per Kafka host."""
+    scheme, _, rest = settings.broker_url.partition("://")
+    if scheme == "sqlite":
+        return [URL(settings.broker_url)]
+    return [URL(f"kafka://{host}") for host in rest.split(",")]

@@ -1,0 +1,214 @@
+"""A closed encounter in, its claim set out: new lines, void lines, findings opened and settled. Pure but for `now`.
+
+`claim_set_version` is the number of facts the set rests on. What was issued is kept word for word, so that a
+closed encounter read twice publishes the same bytes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+import coding
+from streams import records
+from streams.embedded.records import Record
+from streams.records import ClosedEncounter
+from streams.topics import Topics
+
+Line = dict[str, Any]  # a claim line or a finding as JSON, by the names of the published contract
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """One version of an encounter's claim set as it was published."""
+
+    layout: int
+    claim_set_id: str
+    lines: list[Line]  # the lines that stand, then the void ones
+    findings: list[Line]  # those open now, then those settled by this version
+
+    @property
+    def standing(self) -> list[Line]:
+        return [line for line in self.lines if line["action"] == "add"]
+
+    @property
+    def open_findings(self) -> list[Line]:
+        return [finding for finding in self.findings if finding["resolved_at"] is None]
+
+
+_decode_issued = msgspec.json.Decoder(Issued).decode
+
+
+@dataclass(slots=True)
+class ClaimSets:
+    """The newest issued versions of the encounters of one partition."""
+
+    newest: dict[bytes, tuple[int, Issued]] = field(default_factory=dict)
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        encounter, version = split_version(key)
+        if version >= self.newest.get(encounter, (0, None))[0]:
+            self.newest[encounter] = (version, _decode_issued(value))
+
+
+def versioned(encounter: bytes, version: int) -> bytes:
+    """The key of one issued version; sorts by version."""
+    return encounter + records.SEPARATOR + b"%010d" % version
+
+
+def split_version(key: bytes) -> tuple[bytes, int]:
+    encounter, _, version = key.rpartition(records.SEPARATOR)
+    return encounter, int(version)
+
+
+class Issuer:
+    """Codes closed encounters and says what must be published."""
+
+    def __init__(self, topics: Topics, code: Callable[[coding.Encounter], coding.CodedEncounter]) -> None:
+        self.topics = topics
+        self.code = code
+        self.partitions: dict[int, ClaimSets] = {}
+
+    def partition(self, number: int) -> ClaimSets:
+        return self.partitions.setdefault(number, ClaimSets())
+
+    def restore(self, partition: int, key: bytes, value: bytes) -> None:
+        """Take one record of the claim sets changelog in."""
+        self.partition(partition).restore(key, value)
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition that another worker owns now."""
+        self.partitions.pop(partition, None)
+
+    def issue(self, number: int, value: bytes, now: str) -> tuple[list[Record], list[Line]]:
+        """What one closed encounter causes; `now` is ISO 8601. Returns the records and the lines in them.
+
+        An older version than the newest issued: nothing. The same version: the same bytes again. A newer one that
+        changes nothing: nothing.
+        """
+        closed = records.decode_closed(value)
+        encounter = closed.encounter
+        key = records.encounter_key(
+            records.patient_key(encounter.patient_id_authority, encounter.patient_id), encounter.encounter_id
+        )
+        version, before = self.partition(number).newest.get(key, (0, None))
+        if closed.version < version:
+            return [], []
+        if closed.version == version and before is not None:
+            return self._publish(number, key, version, before), before.lines
+        issued = issue_version(closed, self.code(encounter), before, now)
+        if before is not None and issued.claim_set_id == before.claim_set_id:
+            return [], []
+        self.partition(number).newest[key] = (closed.version, issued)
+        return self._publish(number, key, closed.version, issued), issued.lines
+
+    def _publish(self, number: int, key: bytes, version: int, issued: Issued) -> list[Record]:
+        out = []
+        for line in issued.lines:
+            headers = (
+                ("claim_set_id", str(line["claim_set_id"]).encode()),
+                ("version", str(version).encode()),
+                ("action", str(line["action"]).encode()),
+            )
+            encounter_id = str(line["encounter_id"]).encode()
+            out.append(Record(self.topics.claim_lines, encounter_id, records.encode(line), headers=headers))
+        for finding in issued.findings:
+            encounter_id = str(finding["encounter_id"]).encode()
+            out.append(Record(self.topics.worklist, encounter_id, records.encode(finding)))
+        changelog = versioned(key, version)
+        out.append(Record(self.topics.claim_sets_changelog, changelog, records.encode(issued), partition=number))
+        return out
+
+
+def issue_version(closed: ClosedEncounter, coded: coding.CodedEncounter, before: Issued | None, now: str) -> Issued:
+    """The next version of a claim set: the lines that stand, void lines for those of `before` that do not, findings."""
+    lines = [wire_line(closed, coded, line, now) for line in coded.lines]
+    kept = {line["claim_line_id"] for line in lines}
+    head = {"claim_set_id": coded.claim_set_id, "claim_set_version": closed.version, "coded_at": now}
+    if before is not None:
+        voids = [line for line in before.standing if line["claim_line_id"] not in kept]
+        lines += [{**line, **head, "action": "void"} for line in voids]
+    supersedes = before.claim_set_id if before else None
+    numbered = [
+        {**line, "line_number": place, "line_count": len(lines), "supersedes": supersedes}
+        for place, line in enumerate(lines, 1)
+    ]
+    return Issued(records.LAYOUT, coded.claim_set_id, numbered, _findings(closed, coded, before, now))
+
+
+def _findings(closed: ClosedEncounter, coded: coding.CodedEncounter, before: Issued | None, now: str) -> list[Line]:
+    opened = {finding["finding_id"]: finding for finding in (before.open_findings if before else ())}
+    found = []
+    for finding in coded.findings:
+        line = wire_finding(closed.encounter, finding, now)
+        line["opened_at"] = opened.get(finding.finding_id, line)["opened_at"]
+        found.append(line)
+    still_open = {finding.finding_id for finding in coded.findings}
+    settled = [{**line, "resolved_at": now} for key, line in opened.items() if key not in still_open]
+    return found + settled
+
+
+# -- the published forms -----------------------------------------------------------------------------------------
+
+
+def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: coding.ClaimLine, now: str) -> Line:
+    """A claim line by the names of the published contract; line_number, line_count and supersedes still to come."""
+    encounter = closed.encounter
+    content: Line = records.to_builtins(line)
+    return {
+        "claim_line_id": content.pop("claim_line_id"),
+        "claim_set_id": coded.claim_set_id,
+        "claim_set_version": closed.version,
+        "line_number": 0,
+        "line_count": 0,
+        "action": "add",
+        "supersedes": None,
+        "status": content.pop("status"),
+        "patient_id": encounter.patient_id,
+        "patient_id_authority": encounter.patient_id_authority,
+        "encounter_id": encounter.encounter_id,
+        "facility": encounter.facility,
+        "setting": encounter.setting.value,
+        "payer": encounter.payer,
+        **content,
+        "rules_version": coded.rules_version,
+        "policy": coded.policy,
+        "coded_at": now,
+    }
+
+
+def wire_finding(encounter: coding.Encounter, finding: coding.Finding, now: str) -> Line:
+    """A finding by the names of the published contract, open."""
+    content: Mapping[str, Any] = records.to_builtins(finding)
+    return {
+        "finding_id": content["finding_id"],
+        "kind": content["kind"],
+        "severity": content["severity"],
+        "encounter_id": encounter.encounter_id,
+        "patient_id": encounter.patient_id,
+        "patient_id_authority": encounter.patient_id_authority,
+        "administration_ids": content["administration_ids"],
+        "message_control_ids": content["message_control_ids"],
+        "text": content["text"],
+        "codes_at_stake": content["codes_at_stake"],
+        "opened_at": now,
+        "resolved_at": None,
+    }
+
+
+def newest_sets(issued: Iterable[Line]) -> dict[str, list[Line]]:
+    """What a reader of `claim.lines` holds in the end: per encounter, the lines of the highest version that stand."""
+    best: dict[str, tuple[int, dict[str, Line]]] = {}
+    for line in issued:
+        version, lines = best.get(line["encounter_id"], (0, {}))
+        if line["claim_set_version"] > version:
+            version, lines = line["claim_set_version"], {}
+        if line["claim_set_version"] == version:
+            lines[line["claim_line_id"]] = line
+        best[line["encounter_id"]] = (version, lines)
+    return {
+        encounter: sorted((x for x in lines.values() if x["action"] == "add"), key=lambda x: x["line_number"])
+        for encounter, (_, lines) in best.items()
+    }

@@ -1,0 +1,56 @@
+"""`dripcode listen`: the MLLP listener alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+import click
+
+from streams.appenders import appender_of
+from streams.cli.options import config_option, settings_from
+from streams.listener import Limits, Listener
+from streams.log import configure
+from streams.metrics import ListenerMetrics
+from streams.ops import serve_ops
+from streams.settings import Settings, split_address
+from streams.topics import topics_of
+
+log = logging.getLogger("dripcode.listener")
+
+
+@click.command()
+@config_option
+@click.option("--mllp-listen", metavar="HOST:PORT", help="Where to listen.")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Where to answer /metrics and /healthz.")
+@click.option("--broker", metavar="URL", help="sqlite:///PATH or kafka://HOST:PORT.")
+def command(config: Path | None, mllp_listen: str | None, metrics_listen: str | None, broker: str | None) -> None:
+    """Take HL7 messages over MLLP; answer each once it is stored."""
+    settings = settings_from(config, mllp_listen=mllp_listen, metrics_listen=metrics_listen, broker=broker)
+    configure(settings.log_format, settings.log_level)
+    asyncio.run(listen(settings))
+
+
+async def listen(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what was read and stop."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    appender = appender_of(settings)
+    await appender.start()
+    metrics = ListenerMetrics()
+    limits = Limits(settings.mllp_max_message, settings.mllp_idle_timeout.total_seconds())
+    listener = Listener(topics_of(settings).inbound, appender, metrics, limits)
+    ops = await serve_ops(settings.metrics_listen, metrics.registry, lambda: listener.trouble)
+    await listener.start(*split_address(settings.mllp_listen, "mllp_listen"))
+    try:
+        await stopped.wait()
+    finally:
+        log.info("stopping: no new connections, answering what was read")
+        await listener.stop()
+        await appender.stop()
+        if ops is not None:
+            await ops.cleanup()

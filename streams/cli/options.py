@@ -1,0 +1,38 @@
+"""What several commands share: reading files or standard input, settings from the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streams.settings import Settings, load_settings
+
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="TOML file of settings (else $DRIPCODE_CONFIG)."
+)
+
+
+def files_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """FILES… or -, each a path."""
+    return click.argument("files", nargs=-1, required=True, metavar="FILES… or -")(function)
+
+
+def read_sources(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each file; "-" is standard input. A file that cannot be read is a usage error (exit 2)."""
+    for name in files:
+        if name == "-":
+            yield "standard input", sys.stdin.buffer.read()
+            continue
+        try:
+            yield name, Path(name).read_bytes()
+        except OSError as wrong:
+            raise click.UsageError(f"{name}: cannot be read: {wrong.strerror}") from None
+
+
+def settings_from(config: Path | None, **given: object) -> Settings:
+    """Settings with this command's options on top."""
+    return load_settings(config, given=given)[0]

@@ -1,0 +1,44 @@
+"""Log lines: an event and where, as text or JSON, on stderr. Never what a message holds."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+from datetime import UTC, datetime
+from typing import Any
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def logging_config(log_format: str, level: str) -> dict[str, Any]:
+    """A dictConfig for the process. Faust and aiokafka speak from warnings on: their info lists every partition."""
+    quiet = {name: {"level": "WARNING"} for name in ("faust", "aiokafka", "mode", "kafka", "asyncio")}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "text": {"format": "%(asctime)s %(levelname)-8s %(name)s: %(message)s"},
+            "json": {"()": "streams.log.JsonFormatter"},
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_format}},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
+        "loggers": quiet,
+    }
+
+
+def configure(log_format: str, level: str) -> None:
+    logging.config.dictConfig(logging_config(log_format, level))

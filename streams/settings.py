@@ -1,0 +1,185 @@
+"""The environment and one TOML file, read once into a frozen Settings."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+class SettingsError(Exception):
+    """A setting that is unknown or cannot be used; the message names the setting, its source and the way out."""
+
+
+def _meaning(text: str, default: Any) -> Any:
+    return field(default=default, metadata={"meaning": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. `dripcode settings` prints each with its value, source and meaning."""
+
+    broker: str = _meaning("sqlite:///PATH, or kafka://HOST:PORT,…; empty: a file in data_dir", "")
+    data_dir: Path = _meaning("folder for the embedded broker and local state", Path("dripcode-data"))
+    topic_prefix: str = _meaning("put before every topic name and the application id", "")
+    partitions: int = _meaning("partitions of every topic; fixed once the topics exist", 8)
+    replication: int = _meaning("copies of every topic on Kafka", 1)
+    mllp_listen: str = _meaning("HOST:PORT of the MLLP listener", "127.0.0.1:2575")
+    mllp_max_message: int = _meaning("largest HL7 message accepted, in bytes", 16 * 1024 * 1024)
+    mllp_idle_timeout: timedelta = _meaning("close a connection that has been silent for so long", timedelta(hours=24))
+    web_listen: str = _meaning("HOST:PORT of the pages", "127.0.0.1:8080")
+    metrics_listen: str = _meaning("HOST:PORT of /metrics and /healthz; empty: none", "127.0.0.1:9464")
+    redis: str = _meaning("URL of Redis for the shared read model; empty: none", "")
+    setting: str = _meaning("facility or professional: whose claim it is", "facility")
+    payer: str = _meaning("payer name handed to the coding policy; empty: unknown", "")
+    place_of_service: str = _meaning("two digits, on professional claims; empty: unknown", "")
+    policy: str = _meaning("TOML file with the site's policy switches; empty: the preset alone", "")
+    formulary: str = _meaning("CSV with the site's drugs; empty: the built-in formulary alone", "")
+    sender_map: str = _meaning("TOML file: sender (MSH-3, MSH-4) to profile and time zone; empty: none", "")
+    time_zone: str = _meaning("IANA zone of times that carry no offset, and of local dates", "")
+    close_after_discharge: timedelta = _meaning("grace between the discharge and the claim", timedelta(hours=4))
+    close_after_quiet: timedelta = _meaning("close when nothing came and nothing runs for so long", timedelta(hours=24))
+    close_at_age: timedelta = _meaning("close whatever happens at this age", timedelta(days=30))
+    close_check_every: timedelta = _meaning("how often due encounters are looked for", timedelta(seconds=1))
+    stuck_after: timedelta = _meaning("exit when there is lag and no commit for so long", timedelta(minutes=5))
+    publish_events: bool = _meaning("also publish medication.events", False)
+    batch_size: int = _meaning("messages taken at once by an agent", 500)
+    log_format: str = _meaning("text or json", "text")
+    log_level: str = _meaning("debug, info, warning or error", "info")
+
+    @property
+    def broker_url(self) -> str:
+        """The broker's address, the embedded default filled in."""
+        return self.broker or f"sqlite:///{(self.data_dir / 'broker.db').absolute()}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the broker is one SQLite file."""
+        return self.broker_url.startswith("sqlite:")
+
+
+NAMES = tuple(f.name for f in fields(Settings))
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def read_duration(text: str) -> timedelta:
+    """A duration of the forms 500ms, 90s, 30m, 4h, 30d. Raises ValueError."""
+    match = re.fullmatch(r"(\d+)(ms|s|m|h|d)", text.strip())
+    if not match:
+        raise ValueError("a duration is a whole number and a unit: 500ms, 90s, 30m, 4h, 30d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _read_bool(text: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    if text.strip().lower() not in words:
+        raise ValueError("true or false")
+    return words[text.strip().lower()]
+
+
+_READERS: Mapping[type, Callable[[str], Any]] = {
+    bool: _read_bool,
+    int: int,
+    timedelta: read_duration,
+    Path: Path,
+    str: str,
+}
+_CHOICES = {
+    "setting": ("facility", "professional"),
+    "log_format": ("text", "json"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+
+
+def _value(name: str, given: object, source: str) -> Any:
+    kind = type(getattr(Settings(), name))
+    kind = Path if issubclass(kind, Path) else kind
+    try:
+        value = _READERS[kind](given if isinstance(given, str) else str(given))
+    except ValueError as wrong:
+        raise SettingsError(f"{source}: setting {name!r} cannot be used: {wrong}") from None
+    choices = _CHOICES.get(name)
+    if choices and value not in choices:
+        raise SettingsError(f"{source}: setting {name!r} must be one of {', '.join(choices)}")
+    return value
+
+
+def _known(name: str, source: str) -> str:
+    if name in NAMES:
+        return name
+    near = difflib.get_close_matches(name, NAMES, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(NAMES)}"
+    raise SettingsError(f"{source}: unknown setting {name!r}{hint}")
+
+
+def _check(settings: Settings) -> Settings:
+    url = settings.broker_url
+    if not url.startswith(("sqlite:///", "kafka://")):
+        raise SettingsError("setting 'broker' must begin with sqlite:/// or kafka://")
+    if settings.partitions < 1 or settings.batch_size < 1:
+        raise SettingsError("settings 'partitions' and 'batch_size' must be at least 1")
+    if settings.time_zone:
+        try:
+            ZoneInfo(settings.time_zone)
+        except (KeyError, ValueError, OSError):
+            raise SettingsError("setting 'time_zone' must be an IANA name such as America/Chicago") from None
+    return settings
+
+
+def load_settings(
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    given: Mapping[str, object] | None = None,
+) -> tuple[Settings, dict[str, str]]:
+    """Settings and, by name, where each that is not a default came from.
+
+    Later wins: the file (`config`, else $DRIPCODE_CONFIG), the environment DRIPCODE_<NAME>, `given` (options of a
+    command). Raises SettingsError.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+
+    def take(name: str, value: object, source: str) -> None:
+        values[_known(name, source)] = _value(name, value, source)
+        sources[name] = source
+
+    path = config or (Path(environment["DRIPCODE_CONFIG"]) if environment.get("DRIPCODE_CONFIG") else None)
+    if path:
+        for name, value in _read_file(path).items():
+            take(name, value, str(path))
+    for variable, text in environment.items():
+        if variable.startswith("DRIPCODE_") and variable not in NOT_SETTINGS:
+            take(variable.removeprefix("DRIPCODE_").lower(), text, f"environment variable {variable}")
+    for name, option in (given or {}).items():
+        if option is not None:
+            take(name, option, "command line")
+    return _check(Settings(**values)), sources
+
+
+# Variables of the project that say something to its tests or choose the file, not a setting of the product.
+NOT_SETTINGS = frozenset({"DRIPCODE_CONFIG", "DRIPCODE_SHARED", "DRIPCODE_REQUIRE_SERVERS", "DRIPCODE_CACHE"})
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as wrong:
+        raise SettingsError(f"{path}: cannot be read: {wrong.strerror}") from None
+    except tomllib.TOMLDecodeError as wrong:
+        raise SettingsError(f"{path}: is not TOML: {wrong}") from None
+
+
+def split_address(text: str, name: str) -> tuple[str, int]:
+    """HOST and PORT of HOST:PORT. Raises SettingsError naming the setting."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit():
+        raise SettingsError(f"setting {name!r} must be HOST:PORT, such as 127.0.0.1:2575")
+    return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,0 +1,69 @@
+"""What a site's settings make of reading and coding: the sender's profile, the policy, the formulary."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import coding
+import hl7_parsers
+from hl7_parsers.events import Message
+from streams.apply import Rules
+from streams.assemble import Site
+from streams.close import Patience
+from streams.settings import Settings, SettingsError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Coder:
+    """Coding under one policy and one formulary."""
+
+    policy: coding.Policy
+    formulary: coding.Formulary
+
+    def code(self, encounter: coding.Encounter) -> coding.CodedEncounter:
+        return coding.code_encounter(encounter, self.policy, self.formulary)
+
+
+def coder_of(settings: Settings) -> Coder:
+    """The policy and formulary that the settings name. Raises SettingsError naming the file and the line."""
+    try:
+        overrides = coding.read_policy_overrides(_text(settings.policy), settings.policy) if settings.policy else None
+        policy = coding.load_policy(coding.Setting(settings.setting), settings.payer, overrides)
+        formulary = coding.default_formulary()
+        if settings.formulary:
+            formulary = formulary.with_site_rows(_text(settings.formulary), settings.formulary)
+    except (coding.PolicyError, coding.FormularyError) as wrong:
+        raise SettingsError(str(wrong)) from None
+    return Coder(policy, formulary)
+
+
+def site_of(settings: Settings) -> Site:
+    return Site(coding.Setting(settings.setting), settings.payer, settings.place_of_service, settings.time_zone)
+
+
+def parser_of(settings: Settings) -> Callable[[bytes], Message]:
+    """Reads a message as the site's senders mean it."""
+    profile = hl7_parsers.STANDARD
+    if settings.time_zone:
+        profile = dataclasses.replace(profile, time_zone=settings.time_zone)
+    return lambda raw: hl7_parsers.parse_message(raw, profile)
+
+
+def rules_of(settings: Settings) -> Rules:
+    return Rules(
+        parse=parser_of(settings),
+        site=site_of(settings),
+        patience=Patience.of(settings.close_after_discharge, settings.close_after_quiet, settings.close_at_age),
+        publish_events=settings.publish_events,
+    )
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as wrong:
+        raise SettingsError(f"{path}: cannot be read: {wrong.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is not UTF-8 text") from None

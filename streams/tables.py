@@ -1,0 +1,72 @@
+"""The two tables, as Faust sees them: recovered from their changelog, written only in whole batches.
+
+Faust's own tables write one record per change and find the partition through the current event; in a batch there
+is none. These hold nothing themselves: what the changelog brings goes to the partition's owner in memory, and what
+a batch writes is sent by the batch (streams/writing.py) together with everything else that it causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import faust
+from faust.types import TP, EventT
+
+
+class Keeper(Protocol):
+    """Who holds the records of a table by partition."""
+
+    def restore(self, partition: int, key: bytes, value: bytes) -> None: ...
+
+    def drop(self, partition: int) -> None: ...
+
+
+class BatchTable(faust.Table[bytes, bytes]):
+    """A table whose records live with a Keeper and are written in batches."""
+
+    def __init__(self, *args: Any, keeper: Keeper, on_ready: Callable[[int], None], **options: Any) -> None:
+        self.keeper = keeper
+        self.on_ready = on_ready
+        super().__init__(*args, **options)
+
+    def info(self) -> dict[str, Any]:
+        return {**super().info(), "keeper": self.keeper, "on_ready": self.on_ready}
+
+    def apply_changelog_batch(self, batch: Iterable[EventT]) -> None:
+        """Take recovered records in. A record that cannot be read ends the worker, naming its place.
+
+        Faust would log it and wait for ever for a recovery that cannot end.
+        """
+        for event in batch:
+            message = event.message
+            if message.value is None:
+                continue
+            try:
+                self.keeper.restore(message.partition, message.key, message.value)
+            except Exception as wrong:
+                where = f"{message.topic}[{message.partition}]@{message.offset}"
+                self.app.loop.create_task(self.app.crash(UnreadableChangelog(f"{where}: {type(wrong).__name__}")))
+                raise
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Forget partitions that are no longer ours; their new owner may write from here on."""
+        for tp in revoked:
+            if tp.topic == self.changelog_topic_name and tp not in assigned:
+                self.keeper.drop(tp.partition)
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        for tp in active_tps:
+            if tp.topic == self.changelog_topic_name:
+                self.on_ready(tp.partition)
+        await super().on_recovery_completed(active_tps, standby_tps)
+
+    def on_key_set(self, key: bytes, value: bytes) -> None:
+        raise TypeError("records of this table are written by the batch that causes them")
+
+
+class UnreadableChangelog(Exception):
+    """A record of a changelog cannot be read: written by a later version, or damaged. Restore it or upgrade."""

@@ -1,0 +1,62 @@
+"""Turns "there is lag, and the commit does not move" into an exit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import faust
+from faust.types import TP, EventT
+
+from streams.metrics import WorkerMetrics
+
+log = logging.getLogger("dripcode.watchdog")
+
+
+class Stuck(Exception):
+    """A partition has messages waiting and has not moved for too long; a supervisor should start the worker again."""
+
+
+class Watchdog:
+    """Remembers, per partition, how far it came and when it last moved."""
+
+    def __init__(self, app: faust.App, metrics: WorkerMetrics, stuck_after: float) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.stuck_after = stuck_after
+        self._done: dict[TP, int] = {}
+        self._moved: dict[TP, float] = {}
+
+    def progressed(self, events: Sequence[EventT]) -> None:
+        """Note that these events were written and acknowledged."""
+        now = time.monotonic()
+        for event in events:
+            tp = event.message.tp
+            self._done[tp] = event.message.offset + 1
+            self._moved[tp] = now
+
+    async def check(self) -> None:
+        """Crash the app when a partition that we own has lag and stands still."""
+        consumer = self.app.consumer
+        if self.app.rebalancing or not self.app.tables.actives_ready:
+            self._moved.clear()
+            return
+        now = time.monotonic()
+        changelogs = self.app.tables.changelog_topics
+        lags: dict[str, int] = {}
+        for tp in consumer.assignment():
+            if tp.topic in changelogs:
+                continue
+            highwater = consumer.highwater(tp)
+            done = self._done.get(tp)
+            lag = max(0, (highwater or 0) - done) if done is not None else 0
+            lags[tp.topic] = lags.get(tp.topic, 0) + lag
+            moved = self._moved.setdefault(tp, now)
+            if not lag:
+                self._moved[tp] = now
+            elif now - moved > self.stuck_after:
+                message = f"{tp.topic}[{tp.partition}]: {lag} waiting, none done for {now - moved:.0f} s"
+                log.critical("%s; the worker ends", message)
+                await self.app.crash(Stuck(message))
+        self.metrics.lag(lags)

@@ -1,0 +1,63 @@
+"""The worker process: the Faust app with /metrics beside it, and an exit that tells a supervisor the truth."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import faust
+from aiohttp import web
+from mode import Service
+
+from streams.app import Worker, make_worker
+from streams.log import logging_config
+from streams.ops import serve_ops
+from streams.settings import Settings
+from streams.site import coder_of
+
+log = logging.getLogger("dripcode.worker")
+
+# A worker that is ending may hang on a broker that is gone; its supervisor is waiting to start the next.
+SHUTDOWN_SECONDS = 20.0
+
+
+class Ops(Service):
+    """/metrics and /healthz for as long as the app runs."""
+
+    def __init__(self, worker: Worker, address: str, **options: Any) -> None:
+        self.worker = worker
+        self.address = address
+        self.runner: web.AppRunner | None = None
+        super().__init__(**options)
+
+    async def on_start(self) -> None:
+        self.runner = await serve_ops(self.address, self.worker.metrics.registry, self.problem)
+
+    async def on_stop(self) -> None:
+        if self.runner is not None:
+            await self.runner.cleanup()
+
+    def problem(self) -> str:
+        """What keeps the worker from working; "" when nothing does."""
+        app = self.worker.app
+        if app.should_stop:
+            return "stopping"
+        return "" if app.tables.actives_ready and not app.rebalancing else "recovering"
+
+
+def run_worker(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT (exit 0) or a crash (exit 1)."""
+    worker = make_worker(settings, coder_of(settings))
+    app = worker.app
+    ops = Ops(worker, settings.metrics_listen, loop=app.loop, beacon=app.beacon)
+    faust_worker = faust.Worker(
+        app,
+        ops,
+        loglevel=settings.log_level,
+        logging_config=logging_config(settings.log_format, settings.log_level),
+        quiet=True,
+        override_logging=True,
+        redirect_stdouts=False,
+        console_port=None,
+    )
+    faust_worker.execute_from_commandline()
