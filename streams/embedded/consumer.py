@@ -1,0 +1,380 @@
+"""Faust's consumer on the broker file: read, deliver, commit."""
+
+import asyncio
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from faust.exceptions import ConsumerNotStarted, ImproperlyConfigured
+from faust.types import TP, ConsumerMessage
+from mode import Seconds, Service
+
+from . import faust_private, wake
+from .assignment import assign
+from .lock import WorkerLock
+from .records import StoredRecord, TopicPartition
+
+#: So many records are read of a partition before the next partition has its turn.
+_READ_MAX = 100
+
+
+class Consumer(faust_private.Consumer):
+    """Reads every partition of the subscribed topics; there is one worker, so nothing is ever taken away from it.
+
+    Faust's rebalance runs once, when the worker starts. Topics that are subscribed to later are added while the
+    streams go on, so no event is read a second time in the life of a worker.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._subscription: set[str] = set()
+        self._assigned: set[TP] | None = None
+        self._positions: dict[TP, int] = {}
+        self._unread: set[TP] = set()  # partitions that may have records past our position
+        self._delivered: dict[TP, deque[int]] = defaultdict(deque)  # offsets in order, not yet committed
+        self._epoch = 0  # rises with every seek: records read before it are dropped
+        self._news = asyncio.Event()
+        self._version = -1
+        self._thread = threading.get_ident()
+        self._lock: WorkerLock | None = None
+        super().__init__(*args, **kwargs)
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+    async def on_start(self) -> None:
+        """Take the worker's lock and open the broker file."""
+        if self.in_transaction:
+            raise ImproperlyConfigured("processing_guarantee=exactly_once is Kafka's; here use Producer.commit_batch")
+        faust_private.require_instances(self, self.app.topics)
+        if not self.app.client_only:
+            lock = WorkerLock(self._transport.options.path, self.app.conf.id)
+            lock.acquire()
+            self._lock = lock
+        store = self._transport.open(self)
+        wake.subscribe(str(store.path), self._wake)
+
+    async def on_stop(self) -> None:
+        """Commit what is done, then let go of the broker file and the lock."""
+        try:
+            if self._transport.is_open and self._transport.store.failure is None:
+                await super().on_stop()
+        finally:
+            wake.unsubscribe(str(self._transport.options.path.resolve()), self._wake)
+            self._transport.close(self)
+            if self._lock is not None:
+                self._lock.release()
+
+    # -- what is read
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Read these topics from now on; those that do not exist are created."""
+        self._subscription = set(topics)
+        for topic in sorted(self._subscription):
+            self._transport.declare(topic)
+        if self.app.client_only:
+            self._take({TP(name, 0) for name in self._subscription})
+        elif self._assigned is None:
+            self.add_future(self._start_reading())  # Faust waits in it for this method to return
+        else:
+            await self._read_more()
+
+    async def _start_reading(self) -> None:
+        """Run Faust's rebalance, in the order it expects."""
+        self.app.on_rebalance_start()
+        await self.on_partitions_revoked(set())
+        generation = self.app.consumer_generation_id + 1
+        self.app.consumer_generation_id = generation
+        assigned = assign(self.app, self._subscription, self._transport.store)
+        self._take(assigned)
+        await self.on_partitions_assigned(set(assigned), generation)
+
+    async def _read_more(self) -> None:
+        """Add and drop partitions while the others go on; a rebalance would read events in progress again."""
+        assigned = assign(self.app, self._subscription, self._transport.store)
+        gone, new = faust_private.update_assignment(self.app, set(assigned))
+        self._take(assigned)
+        await self.app.agents.on_rebalance(gone, new)
+        await self.app.topics.on_partitions_assigned(set(assigned))
+        self.pause_partitions(gone)
+        if self.flow_active and not self.app.in_recovery:
+            self.resume_partitions(new)
+        else:
+            self.pause_partitions(new)
+        await self.app.on_partitions_assigned.send(set(assigned))
+
+    def _take(self, assigned: set[TP]) -> None:
+        before = self._assigned or set()
+        self._assigned = assigned
+        for tp in before - assigned:
+            self._positions.pop(tp, None)
+            self._delivered.pop(tp, None)
+        for tp in assigned - before:
+            self.move_to(tp, self._start_of(tp))
+
+    def _start_of(self, tp: TP) -> int:
+        """Where a partition is read from: the committed offset, else where the app's settings say."""
+        store = self._transport.store
+        if self.app.client_only:
+            return cast(int, store.highwater(*tp))
+        if self.is_changelog(tp):
+            return cast(int, store.earliest(*tp))
+        committed = store.committed(self.app.conf.id, tp)
+        if committed is None:
+            latest = self.app.conf.consumer_auto_offset_reset == "latest"
+            committed = store.highwater(*tp) if latest else store.earliest(*tp)
+        return cast(int, committed)
+
+    def move_to(self, tp: TP, offset: int) -> None:
+        """Read the partition from that offset on; what was read and not yet delivered is dropped."""
+        self._epoch += 1
+        self._positions[tp] = offset
+        self._delivered.pop(tp, None)
+        self._unread.add(tp)
+        self._news.set()
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek to these offsets."""
+        for tp, offset in partitions.items():
+            await self.seek(TP(*tp), offset)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every partition but the changelogs to its committed offset; return the committed ones."""
+        committed = {}
+        for tp in self.assignment():
+            if not self.is_changelog(tp):
+                self.move_to(tp, self._start_of(tp))
+                committed[tp] = self._transport.store.committed(self.app.conf.id, tp)
+        return committed
+
+    # -- the reading loop
+
+    async def drain(self, fetcher: Service) -> None:
+        """Read and deliver until the consumer or the fetcher stops; wait while there is nothing to read."""
+        try:
+            while not self.stops(fetcher):
+                if not self.flow_active:
+                    await self.wait(cast(Any, self.can_resume_flow))
+                elif not await self._deliver_round():
+                    await self._wait_for_news()
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+
+    async def _deliver_round(self) -> bool:
+        """Give each partition a turn; return whether any had something."""
+        self._news.clear()
+        self._look_for_foreign_records()
+        active = self.active_partitions() if not self.app.client_only else self.assignment()
+        found = False
+        for tp in sorted(self._unread & active):
+            epoch = self._epoch
+            records = self._transport.store.read(*tp, self._positions[tp], _READ_MAX)
+            if len(records) < _READ_MAX:
+                self._unread.discard(tp)
+            if not records:
+                continue
+            found = True
+            self.app.monitor.track_tp_end_offset(tp, records[-1].offset + 1)
+            if not await self._deliver(tp, records, epoch):
+                self._unread.add(tp)
+                break
+            if self.commit_is_due():
+                await self.commit()
+            await asyncio.sleep(0)
+        return found
+
+    async def _deliver(self, tp: TP, records: list[StoredRecord], epoch: int) -> bool:
+        """Hand the records of one partition to its streams; return False when there was a seek or the flow stopped."""
+        tracked = self.app.topics.acks_enabled_for(tp.topic)
+        for record in records:
+            if self._epoch != epoch or not self.flow_active:
+                return False
+            if not self._may_deliver(tp):
+                self._unread.add(tp)
+                return True
+            if tracked:
+                self._delivered[tp].append(record.offset)
+            if not await self._hand_over(self._message(tp, record)) or self._epoch != epoch:
+                if tracked and self._epoch == epoch:
+                    self._delivered[tp].pop()
+                return False
+            self._positions[tp] = record.offset + 1
+        return True
+
+    def _may_deliver(self, tp: TP) -> bool:
+        return self.app.client_only or tp in self.active_partitions() or tp in self.buffered_partitions()
+
+    async def _hand_over(self, message: ConsumerMessage) -> bool:
+        """Deliver one message; return False when the flow was stopped before a full stream had taken it."""
+        if self.app.client_only or faust_private.streams_have_room(self.app, message.tp):
+            await self.callback(message)
+            return True
+        delivery = asyncio.ensure_future(cast(Any, self.callback(message)))
+        stopped = asyncio.ensure_future(self.suspend_flow.wait())
+        try:
+            await asyncio.wait({delivery, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not delivery.done():
+                return False
+            delivery.result()
+            return True
+        finally:
+            delivery.cancel()
+            stopped.cancel()
+
+    def _message(self, tp: TP, record: StoredRecord) -> ConsumerMessage:
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            record.timestamp_ms / 1000,
+            0,
+            list(record.headers),
+            record.key,
+            record.value,
+            None,
+            None,
+            None,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    # -- waiting
+
+    def _look_for_foreign_records(self) -> bool:
+        """Whether another connection has committed something since the last look; then any partition may have more."""
+        version = self._transport.store.data_version()
+        if version == self._version:
+            return False
+        self._version = version
+        self._unread.update(self.assignment())
+        return True
+
+    async def _wait_for_news(self) -> None:
+        """Return when something was appended, sought or resumed; look for other processes' records meanwhile."""
+        seconds = self._transport.options.poll_ms / 1000
+        loop = asyncio.get_running_loop()
+
+        timer: asyncio.TimerHandle
+
+        def poll() -> None:
+            nonlocal timer
+            if self._transport.is_open and self._look_for_foreign_records():
+                self._news.set()
+            else:
+                timer = loop.call_later(seconds, poll)
+
+        timer = loop.call_later(seconds, poll)
+        try:
+            await self._news.wait()
+        finally:
+            timer.cancel()
+
+    def _wake(self) -> None:
+        """Called after each append made in this process, on whatever thread."""
+        if threading.get_ident() == self._thread:
+            self._on_append()
+        else:
+            self.loop.call_soon_threadsafe(self._on_append)
+
+    def _on_append(self) -> None:
+        self._unread.update(self.assignment())
+        self._news.set()
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Read on: the stream has room again."""
+        super().on_buffer_drop(tp)
+        self._news.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Read these partitions again."""
+        super().resume_partitions(tps)
+        self._unread.update(tps)
+        self._news.set()
+
+    def stop_flow(self) -> None:
+        """Deliver nothing more until the flow is resumed."""
+        super().stop_flow()
+        self._news.set()
+
+    # -- commits
+
+    def committable_offset(self, tp: TP) -> int | None:
+        """Return the offset after the acknowledged ones at the head of what was delivered, or None.
+
+        Faust's own version takes a gap in the acknowledgements for a gap in the log.
+        """
+        acked, delivered = self.acked_offsets(tp), self._delivered[tp]
+        last = None
+        while delivered and delivered[0] in acked:
+            last = delivered.popleft()
+            acked.discard(last)
+        return None if last is None else last + 1
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Write the group's offsets; one that is lower than what is there changes nothing."""
+        self._transport.store.commit(self.app.conf.id, cast(Mapping[TopicPartition, int], offsets))
+        return True
+
+    def on_batch_committed(self, offsets: Mapping[TP, int]) -> None:
+        """Take note of offsets the producer has committed together with a batch."""
+        for tp, offset in offsets.items():
+            delivered = self._delivered[tp]
+            while delivered and delivered[0] < offset:
+                delivered.popleft()
+        self.forget_below(offsets)
+        self.app.monitor.on_tp_commit(dict(offsets))
+
+    # -- what Faust asks
+
+    def assignment(self) -> set[TP]:
+        """Return the partitions that are read."""
+        if not self._transport.is_open:
+            raise ConsumerNotStarted("the consumer has not been started")
+        return self._assigned or set()
+
+    async def position(self, tp: TP) -> int | None:
+        """Return the next offset to deliver."""
+        return self._positions.get(tp)
+
+    def highwater(self, tp: TP) -> int:
+        """Return the offset the partition's next record will get."""
+        return cast(int, self._transport.store.highwater(*tp))
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return the offset each partition's next record will get."""
+        return {tp: self.highwater(tp) for tp in partitions}
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return each partition's lowest offset; of an empty one, its highwater."""
+        return {tp: self._transport.store.earliest(*tp) for tp in partitions}
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """Return how many partitions a topic has, or None when there is no such topic."""
+        known = self._transport.store.topic(topic)
+        return None if known is None else cast(int, known.partitions)
+
+    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
+        """Return the partition of a key, or the one given."""
+        if partition is not None:
+            return partition
+        return self.app.producer.key_partition(topic, cast(bytes, key)).partition
+
+    async def create_topic(  # noqa: PLR0913 - Faust's signature
+        self,
+        topic: str,
+        partitions: int,
+        replication: int,
+        *,
+        config: Mapping[str, Any] | None = None,
+        timeout: Seconds = 30.0,
+        retention: Seconds | None = None,
+        compacting: bool | None = None,
+        deleting: bool | None = None,
+        ensure_created: bool = False,
+    ) -> None:
+        """Create a topic."""
+        await self.app.producer.create_topic(
+            topic, partitions, replication, retention=retention, compacting=compacting, deleting=deleting
+        )
