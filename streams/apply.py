@@ -223,27 +223,31 @@ class Applier:
             return out
         if held.standing.is_closed:
             return out
-        if not self._may_close(held, command, now):
+        cause = self._cause(held, command, now)
+        if not cause:
             # Look again later; news that comes before then sets its own time.
             patience = self.rules.patience
             due = min(held.standing.first_received + patience.at_age, now + patience.after_quiet)
             self.partition(inbound.partition).due.put(key, max(due, held.standing.due(patience)[0]))
             return out
-        standing = held.standing.status[0]
-        fact = CloseFact(records.LAYOUT, command.at or now, command.cause, max(standing, held.standing.reopened))
-        if self._keep(inbound.partition, key, records.close_fact_id(fact.cause, fact.standing), fact, out):
-            counts.closings[fact.cause] = counts.closings.get(fact.cause, 0) + 1
+        standing = max(held.standing.status[0], held.standing.reopened)
+        fact = CloseFact(records.LAYOUT, command.at or now, cause, standing)
+        if self._keep(inbound.partition, key, records.close_fact_id(cause, standing), fact, out):
+            counts.closings[cause] = counts.closings.get(cause, 0) + 1
             touched[inbound.partition, key] = None
         return out
 
-    def _may_close(self, held: EncounterFacts, command: Command, now: float) -> bool:
-        """A person's word is enough; a timer's is looked at again: news may have come since it was sent."""
+    def _cause(self, held: EncounterFacts, command: Command, now: float) -> str:
+        """Why the encounter closes now; "" when it does not.
+
+        A person's word is enough; a timer's is looked at again: news may have come since it was sent.
+        """
         if command.cause == "command":
-            return True
-        due, cause = held.standing.due(self.rules.patience)
-        if due > now:
-            return False
-        return cause != "quiet" or not has_running_infusion(held.decoded())
+            return "command"
+        causes = held.standing.causes(self.rules.patience, now)
+        if causes == ["quiet"] and has_running_infusion(held.decoded()):
+            return ""
+        return causes[0] if causes else ""
 
     def _settle(self, number: int, key: bytes) -> list[Record]:
         """After a batch: a closed encounter is sent on, as it now stands; an open one is looked at when due."""

@@ -71,8 +71,16 @@ class Standing:
 
     def due(self, patience: Patience) -> tuple[float, str]:
         """When to close, in seconds since 1970, and why, if nothing more comes."""
+        return min(self._ways(patience), default=(NEVER, ""))
+
+    def causes(self, patience: Patience, now: float) -> list[str]:
+        """Every cause to close that holds now, the strongest first."""
+        holding = {cause for due, cause in self._ways(patience) if due <= now}
+        return [cause for cause in ("cancelled", "discharge", "age", "quiet") if cause in holding]
+
+    def _ways(self, patience: Patience) -> list[tuple[float, str]]:
         if self.is_closed or not self.facts:
-            return NEVER, ""
+            return []
         ways = [
             (self.last_received + patience.after_quiet, "quiet"),
             (self.first_received + patience.at_age, "age"),
@@ -80,7 +88,7 @@ class Standing:
         _, status, received = self.status
         if status in ("discharge", "cancelled"):
             ways.append((received + patience.after_discharge, status))
-        return min(ways)
+        return ways
 
 
 def _news(message: Message) -> Iterator[tuple[str, str]]:

@@ -111,9 +111,9 @@ def _value(name: str, given: object, source: str) -> Any:
     return value
 
 
-def _known(name: str, source: str) -> str:
+def _check_known(name: str, source: str) -> None:
     if name in NAMES:
-        return name
+        return
     near = difflib.get_close_matches(name, NAMES, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(NAMES)}"
     raise SettingsError(f"{source}: unknown setting {name!r}{hint}")
@@ -148,7 +148,8 @@ def load_settings(
     sources: dict[str, str] = {}
 
     def take(name: str, value: object, source: str) -> None:
-        values[_known(name, source)] = _value(name, value, source)
+        _check_known(name, source)
+        values[name] = _value(name, value, source)
         sources[name] = source
 
     path = config or (Path(environment["DRIPCODE_CONFIG"]) if environment.get("DRIPCODE_CONFIG") else None)

@@ -1,0 +1,130 @@
+"""What came of the day so far, read from the broker file as any consumer would read it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from streams import records
+from streams.claims import Line
+from streams.embedded.records import StoredRecord
+from streams.embedded.store import Store
+from streams.records import ClosedEncounter, Tally
+from streams.topics import Topics
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Reads one topic on from where it was."""
+
+    store: Store
+    topic: str
+    offsets: dict[int, int] = field(default_factory=dict)
+
+    def read(self) -> list[StoredRecord]:
+        """Everything new, partition after partition."""
+        topic = self.store.topic(self.topic)
+        assert topic is not None, "the worker makes every topic before it is ready"
+        found: list[StoredRecord] = []
+        for partition in range(topic.partitions):
+            while fresh := self.store.read(self.topic, partition, self.offsets.get(partition, 0), 1000):
+                found += fresh
+                self.offsets[partition] = fresh[-1].offset + 1
+        return found
+
+
+@dataclass(slots=True)
+class Watch:
+    """The newest claim set of each encounter, open findings, the balance; brought up to date by `look`."""
+
+    store: Store
+    topics: Topics
+    group: str
+    claim_sets: dict[str, tuple[int, dict[str, Line]]] = field(default_factory=dict)
+    findings: dict[str, Line] = field(default_factory=dict)
+    closed: dict[str, ClosedEncounter] = field(default_factory=dict)
+    tallies: dict[int, Tally] = field(default_factory=dict)
+    encounters: set[bytes] = field(default_factory=set)
+    reissued: int = 0
+    _cursors: dict[str, Cursor] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Read what is new on the topics."""
+        for record in self._fresh(self.topics.claim_lines):
+            self._take_line(json.loads(record.value or b"{}"))
+        for record in self._fresh(self.topics.worklist):
+            finding: Line = json.loads(record.value or b"{}")
+            self.findings[finding["finding_id"]] = finding
+        for record in self._fresh(self.topics.closed):
+            closed = records.decode_closed(record.value or b"")
+            known = self.closed.get(closed.encounter.encounter_id)
+            if known is None or closed.version >= known.version:
+                self.closed[closed.encounter.encounter_id] = closed
+        for record in self._fresh(self.topics.facts_changelog):
+            if record.key == records.TALLY_KEY:
+                self.tallies[record.partition] = records.decode_tally(record.value or b"")
+            else:
+                self.encounters.add((record.key or b"").rpartition(records.SEPARATOR)[0])
+
+    def _fresh(self, topic: str) -> list[StoredRecord]:
+        return self._cursors.setdefault(topic, Cursor(self.store, topic)).read()
+
+    def _take_line(self, line: Line) -> None:
+        version, lines = self.claim_sets.get(line["encounter_id"], (0, {}))
+        if line["claim_set_version"] > version:
+            self.reissued += version > 0
+            version, lines = line["claim_set_version"], {}
+        if line["claim_set_version"] == version:
+            lines[line["claim_line_id"]] = line
+        self.claim_sets[line["encounter_id"]] = (version, lines)
+
+    @property
+    def standing_lines(self) -> list[Line]:
+        """The lines that stand, of every encounter."""
+        return [line for _, lines in self.claim_sets.values() for line in lines.values() if line["action"] == "add"]
+
+    @property
+    def open_findings(self) -> list[Line]:
+        return [finding for finding in self.findings.values() if finding["resolved_at"] is None]
+
+    @property
+    def balance(self) -> Tally:
+        """What became of every message, over all partitions."""
+        total = Tally()
+        for tally in self.tallies.values():
+            total.add(tally)
+        return total
+
+    @property
+    def received(self) -> int:
+        """Messages on the inbound topic, counted by the topic itself."""
+        return sum(self.store.highwater(self.topics.inbound, n) for n in range(self._partitions()))
+
+    @property
+    def lag(self) -> int:
+        """Messages, commands and closed encounters that are still waiting."""
+        names = (self.topics.inbound, self.topics.commands, self.topics.closed)
+        return sum(sum(self.store.lag(self.group, name).values()) for name in names)
+
+    def _partitions(self) -> int:
+        topic = self.store.topic(self.topics.inbound)
+        return topic.partitions if topic else 0
+
+
+def by_code(lines: list[Line]) -> list[tuple[str, str, int, int]]:
+    """Code, service family, lines and units, in order of code; held lines left out: they are not proposed."""
+    counts: Counter[tuple[str, str]] = Counter()
+    units: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        if line["status"] != "hold":
+            key = (line["code"], line["service_family"])
+            counts[key] += 1
+            units[key] += line["units"]
+    return [(code, family, counts[code, family], units[code, family]) for code, family in sorted(counts)]
+
+
+def by_kind(findings: list[Line]) -> list[tuple[str, int]]:
+    """Findings by kind, most frequent first."""
+    counts: Counter[str] = Counter(finding["kind"] for finding in findings)
+    return counts.most_common()

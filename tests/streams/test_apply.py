@@ -1,0 +1,240 @@
+"""Applying batches: one fact a message, counted once, closed when due, and a worker that starts anew knows it all."""
+
+import random
+from datetime import timedelta
+
+import msgspec
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from hl7_parsers import MissingPatient, UnsupportedMessage
+from hl7_parsers.events import Action, Message
+from streams import records
+from streams.apply import Applier, Inbound, Rules
+from streams.assemble import Site
+from streams.close import Patience
+from streams.embedded.records import Record
+from streams.records import ClosedEncounter, Command
+from streams.settings import load_settings
+from streams.topics import topics_of
+from tests.streams.build import closed, given, message, opened, reopened, started
+
+TOPICS = topics_of(load_settings(environment={})[0])
+PATIENCE = Patience.of(timedelta(hours=4), timedelta(hours=24), timedelta(days=30))
+HOUR = 3600.0
+
+
+def parse(raw: bytes) -> Message:
+    """Messages travel as their own JSON here; what cannot be read raises as a reader does."""
+    if raw.startswith(b"{"):
+        return msgspec.json.decode(raw, type=Message)
+    if raw == b"SIU":
+        raise UnsupportedMessage("type_not_coded", "MSH-9", "nothing to do")
+    if raw == b"poison":
+        raise ZeroDivisionError("a fault of ours")
+    raise MissingPatient("no_patient", "PID-3", "send a patient id")
+
+
+def applier() -> Applier:
+    return Applier(TOPICS, Rules(parse, Site(), PATIENCE))
+
+
+class Feed:
+    """Gives messages offsets, as a partition does."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+
+    def put(self, value: Message | bytes | Command, received: float = 0.0) -> Inbound:
+        raw = value if isinstance(value, bytes) else records.encode(value)
+        topic = TOPICS.commands if isinstance(value, Command) else TOPICS.inbound
+        inbound = Inbound(topic, 0, self.offset, b"SYNTH|SYN1", raw, received)
+        self.offset += topic == TOPICS.inbound
+        return inbound
+
+
+def sent_on(out: list[Record]) -> list[ClosedEncounter]:
+    return [records.decode_closed(record.value or b"") for record in out if record.topic == TOPICS.closed]
+
+
+def changelog(out: list[Record]) -> list[Record]:
+    return [record for record in out if record.topic == TOPICS.facts_changelog]
+
+
+def test_a_message_is_one_fact_and_the_tally_comes_last() -> None:
+    work, feed = applier(), Feed()
+    out, counts = work.apply([feed.put(started("O1"))], now=0)
+    fact, tally = changelog(out)
+    assert tally.key == records.TALLY_KEY
+    assert b"SYN1\x1fV1\x1f" in (fact.key or b"")
+    assert counts.outcomes == {("applied", ""): 1}
+    assert records.decode_tally(tally.value or b"").received == 1
+
+
+def test_the_same_message_again_is_a_duplicate_and_writes_no_fact() -> None:
+    work, feed = applier(), Feed()
+    one = started("O1")
+    out, counts = work.apply([feed.put(one), feed.put(one)], now=0)
+    assert len(changelog(out)) == 2
+    assert counts.outcomes == {("applied", ""): 1, ("duplicate", ""): 1}
+
+
+def test_every_message_is_counted_by_what_became_of_it() -> None:
+    work, feed = applier(), Feed()
+    out, _ = work.apply([feed.put(raw) for raw in (b"SIU", b"nobody", b"poison", records.encode(started("O1")))], now=0)
+    tally = work.partition(0).tally
+    assert tally.received == 4
+    assert (tally.applied, tally.ignored) == (1, {"type_not_coded": 1})
+    assert tally.dead == {"no_patient": 1, "internal_ZeroDivisionError": 1}
+    dead = [record for record in out if record.topic == TOPICS.dead_letter]
+    assert [dict(record.headers)["reason"] for record in dead] == [b"no_patient", b"internal_ZeroDivisionError"]
+    assert dict(dead[0].headers) == {
+        "reason": b"no_patient",
+        "where": b"PID-3",
+        "topic": TOPICS.inbound.encode(),
+        "partition": b"0",
+        "offset": b"1",
+    }
+    assert dead[0].value == b"nobody"
+
+
+def test_a_message_read_again_after_a_crash_is_counted_once() -> None:
+    first, feed = applier(), Feed()
+    inbound = [feed.put(started("O1")), feed.put(b"SIU")]
+    out, _ = first.apply(inbound, now=0)
+    second = applier()
+    for record in changelog(out):
+        second.restore(0, record.key or b"", record.value or b"")
+    second.apply(inbound, now=0)
+    assert second.partition(0).tally == first.partition(0).tally
+
+
+def test_a_discharged_encounter_closes_after_its_grace_and_not_before() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(given("O1")), feed.put(closed(), received=10 * HOUR)], now=10 * HOUR)
+    assert work.due_commands(0, 13.9 * HOUR) == []
+    (command,) = work.due_commands(0, 14 * HOUR)
+    assert (command.command, command.encounter_id, command.cause) == ("close", "V1", "discharge")
+    out, counts = work.apply([feed.put(command)], now=14 * HOUR)
+    (made,) = sent_on(out)
+    assert (made.version, made.cause, len(made.encounter.administrations)) == (2, "discharge", 1)
+    assert counts.closings == {"discharge": 1}
+    assert work.due_commands(0, 1e9) == []
+
+
+def test_a_close_command_read_twice_closes_once() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(given("O1")), feed.put(closed())], now=0)
+    (command,) = work.due_commands(0, 5 * HOUR)
+    out, _ = work.apply([feed.put(command), feed.put(command)], now=5 * HOUR)
+    assert len(sent_on(out)) == 1
+
+
+def test_a_timers_close_is_looked_at_again_when_news_came_after_it_was_sent() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(given("O1")), feed.put(closed(at="18:00"))], now=0)
+    (command,) = work.due_commands(0, 5 * HOUR)
+    out, _ = work.apply([feed.put(reopened(at="19:00"), received=5 * HOUR), feed.put(command)], now=5 * HOUR)
+    assert sent_on(out) == []
+
+
+def test_late_news_sends_the_encounter_on_again_with_a_higher_version() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(started("O1")), feed.put(closed())], now=0)
+    (command,) = work.due_commands(0, 5 * HOUR)
+    (before,) = sent_on(work.apply([feed.put(command)], now=5 * HOUR)[0])
+    late = given("O1", "09:00", "10:00", action=Action.UPDATE, charted="20:00")
+    (after,) = sent_on(work.apply([feed.put(late)], now=6 * HOUR)[0])
+    assert (before.version, after.version) == (2, 3)
+    assert after.encounter.administrations[0].runs[0].stop is not None
+
+
+def test_a_quiet_encounter_with_an_infusion_running_is_not_closed() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(started("O1"))], now=0)
+    (command,) = work.due_commands(0, 25 * HOUR)
+    out, _ = work.apply([feed.put(command)], now=25 * HOUR)
+    assert sent_on(out) == []
+    assert work.due_commands(0, 26 * HOUR) == []
+    assert len(work.due_commands(0, 50 * HOUR)) == 1
+
+
+def test_an_encounter_that_runs_for_ever_closes_at_the_maximal_age() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(started("O1"))], now=0)
+    causes, now = [], 0.0
+    while now < 32 * 24 * HOUR and not causes:
+        now += HOUR
+        for command in work.due_commands(0, now):
+            causes += [made.cause for made in sent_on(work.apply([feed.put(command)], now=now)[0])]
+    assert causes == ["age"]
+    assert 30 * 24 * HOUR <= now <= 32 * 24 * HOUR
+
+
+def test_a_persons_command_closes_at_once() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(started("O1"))], now=0)
+    out, _ = work.apply([feed.put(Command("close", "SYNTH|SYN1", "V1"))], now=1)
+    assert [made.cause for made in sent_on(out)] == ["command"]
+
+
+def test_a_command_for_nobody_is_a_dead_letter() -> None:
+    work, feed = applier(), Feed()
+    out, _ = work.apply([feed.put(Command("close", "SYNTH|SYN9", "V9"))], now=1)
+    assert [dict(record.headers)["reason"] for record in out] == [b"unknown_encounter"]
+
+
+def test_a_message_without_events_is_ignored_and_says_why() -> None:
+    work, feed = applier(), Feed()
+    _, counts = work.apply([feed.put(message(kind="ADT^A31"))], now=0)
+    assert counts.outcomes == {("ignored", "nothing_to_code"): 1}
+
+
+HISTORY = [
+    opened("08:00"),
+    started("O1", at="09:00"),
+    given("O1", "09:00", "10:00", action=Action.UPDATE),
+    given("O2", "10:00", "11:00", drug="ondansetron"),
+    closed("18:00"),
+]
+
+
+def final(values: list[Message], sizes: list[int]) -> ClosedEncounter:
+    """What the last close gives after these messages in batches of these sizes."""
+    work, feed = applier(), Feed()
+    inbound = [feed.put(value) for value in values]
+    for size in sizes:
+        work.apply(inbound[:size], now=0)
+        inbound = inbound[size:]
+    work.apply(inbound, now=0)
+    return sent_on(work.apply([feed.put(Command("close", "SYNTH|SYN1", "V1"))], now=0)[0])[-1]
+
+
+@for_all(
+    order=st.permutations(range(len(HISTORY))),
+    again=st.lists(st.integers(0, len(HISTORY) - 1), max_size=6),
+    sizes=st.lists(st.integers(0, 4), max_size=4),
+)
+def test_any_order_any_repetition_any_batches_give_the_same_encounter(
+    order: list[int], again: list[int], sizes: list[int]
+) -> None:
+    expected = final(HISTORY, [])
+    assert final([HISTORY[n] for n in [*order, *again]], sizes) == expected
+
+
+@for_all(seed=st.integers(0, 10_000), crash=st.integers(0, 4))
+def test_a_worker_that_recovers_from_the_changelog_closes_the_same_encounter(seed: int, crash: int) -> None:
+    values = random.Random(seed).sample(HISTORY, len(HISTORY))
+    first, feed = applier(), Feed()
+    inbound = [feed.put(value) for value in values]
+    out, _ = first.apply(inbound[:crash], now=0)
+    second = applier()
+    kept = changelog(out)
+    random.Random(seed).shuffle(kept)
+    for record in kept:
+        second.restore(0, record.key or b"", record.value or b"")
+    second.index_due(0)
+    second.apply(inbound, now=0)  # everything again: nothing had been acknowledged
+    (made,) = sent_on(second.apply([feed.put(Command("close", "SYNTH|SYN1", "V1"))], now=0)[0])
+    assert made == final(HISTORY, [])
+    assert second.partition(0).tally.received == len(HISTORY)

@@ -1,0 +1,77 @@
+"""Framing: whatever the pieces, the same messages come out."""
+
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.mllp import Deframer, FrameTooLong, frame
+
+HEADER = b"MSH|^~\\&|MAR|SYNTH|||20260302||RAS^O17|C1|P|2.5.1\r"
+messages = st.lists(
+    st.binary(max_size=60).map(lambda tail: HEADER + tail.translate(None, b"\x0b\x1c") + b"\r"), max_size=6
+)
+
+
+@given(messages=messages, cuts=st.lists(st.integers(0, 500), max_size=12))
+def test_cutting_the_stream_anywhere_changes_nothing(messages: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(frame(message) for message in messages)
+    places = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+    deframer = Deframer(10_000)
+    found = [m for start, end in pairwise(places) for m in deframer.feed(stream[start:end])]
+    assert found == messages
+    assert deframer.rest == b""
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x0b" + HEADER + b"\x1c",  # no CR after the end block
+        b"\r\n\x00\x0b" + HEADER + b"\x1c\r",  # noise between frames
+        HEADER + b"\x1c\r",  # no start block
+        b"garbage\x0b" + HEADER + b"\x1c\r",
+        b"\x0bMSH|cut\r\x0b" + HEADER + b"\x1c\r",  # a frame that was cut, and sent again from its start
+    ],
+)
+def test_a_sloppy_frame_is_read_all_the_same(stream: bytes) -> None:
+    assert Deframer(10_000).feed(stream) == [HEADER]
+
+
+def test_a_start_block_inside_a_message_does_not_begin_another() -> None:
+    message = HEADER + b"NTE|1||odd\x0btext\r"
+    assert Deframer(10_000).feed(frame(message)) == [message]
+
+
+def test_noise_alone_is_no_message() -> None:
+    assert Deframer(10_000).feed(b"\x1c\r\x1c\r\n\x1c\r") == []
+
+
+def test_text_that_is_not_hl7_is_handed_on_so_that_it_can_be_kept() -> None:
+    assert Deframer(10_000).feed(frame(b"hello")) == [b"hello"]
+
+
+def test_a_message_cut_by_the_end_of_the_connection_is_not_one() -> None:
+    deframer = Deframer(10_000)
+    assert deframer.feed(b"\x0b" + HEADER) == []
+    assert deframer.rest == HEADER
+
+
+def test_a_message_without_end_is_refused_before_memory_runs_out() -> None:
+    deframer = Deframer(1000)
+    deframer.feed(b"x" * 1000)
+    with pytest.raises(FrameTooLong):
+        deframer.feed(b"x")
+
+
+def test_a_large_message_in_small_pieces_takes_linear_time() -> None:
+    def seconds(size: int) -> float:
+        deframer = Deframer(64 * size)
+        began = time.perf_counter()
+        for piece in range(0, size, 1000):
+            deframer.feed((b"\x0b" if piece == 0 else b"") + b"x" * 1000)
+        return time.perf_counter() - began
+
+    # Quadratic would be 64 times as long for 8 times the bytes; a noisy machine is not.
+    assert seconds(8_000_000) < 30 * max(seconds(1_000_000), 0.001)
