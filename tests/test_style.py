@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ PLAIN_NUMBERS = {
     1,
     60,
 }  # nothing, one, and the minutes of an hour; every other number is a rule and stands in a table
+EXPLAINED = re.compile(r"# noqa: .*PLR0913\b.*[-(] ?\w+")
 POSITION_MAX = 9  # in an index or a slice a number is a place, not a rule
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -61,11 +63,18 @@ def long_files(_path: Path, source: str) -> Iterator[str]:
 
 
 def many_parameters(path: Path, source: str) -> Iterator[str]:
-    """A function of coding takes at most four parameters, any other six; a command has as many as it has options."""
+    """A function of coding takes at most four parameters, any other six.
+
+    A command has as many as it has options. In streams, a longer signature that somebody else fixed (Faust) says so
+    where it silences ruff: `# noqa: PLR0913 - Faust's signature`.
+    """
     if path.parts[:2] == ("streams", "cli"):
         return
     most = PARAMETERS_MAX.get(path.parts[0], PARAMETERS_MAX_ELSEWHERE)
+    lines = source.splitlines()
     for function in functions(source):
+        if path.parts[0] == "streams" and EXPLAINED.search(lines[function.lineno - 1]):
+            continue
         given = function.args
         names = [each.arg for each in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
         names += [each.arg for each in (given.vararg, given.kwarg) if each]
@@ -137,6 +146,8 @@ def test_there_are_no(check: Check) -> None:
         (long_files, "streams/app.py", "x = 1\n" * 401),
         (many_parameters, "coding/hours.py", "def f(a, b, c, *, d, e): ..."),
         (many_parameters, "streams/app.py", "async def f(a, b, c, d, *rest, e, f): ..."),
+        (many_parameters, "streams/app.py", "def f(a, b, c, d, e, f, g): ...  # noqa: PLR0913"),
+        (many_parameters, "coding/hours.py", "def f(a, b, c, d, e): ...  # noqa: PLR0913 - the table's columns"),
         (numbers_in_rules, "coding/hours.py", "shortest = 16"),
         (numbers_in_rules, "coding/hours.py", "half = 0.5"),
         (numbers_in_rules, "coding/hours.py", "x = code[16]"),
@@ -161,6 +172,7 @@ def test_what_breaks_a_limit_is_found(check: Check, path: str, source: str) -> N
         (long_files, "streams/app.py", "x = 1\n" * 400),
         (many_parameters, "coding/hours.py", "def f(self, a, b, c, d): ..."),
         (many_parameters, "streams/cli/code.py", "def f(a, b, c, d, e, f, g, h): ..."),
+        (many_parameters, "streams/app.py", "def f(a, b, c, d, e, f, g): ...  # noqa: PLR0913, PLR0917 - Faust's"),
         (numbers_in_rules, "coding/hours.py", "x = code[2:5], divmod(m, 60), True, -1"),
         (numbers_in_rules, "streams/app.py", "port = 2575"),
         (empty_names, "streams/database.py", ""),
