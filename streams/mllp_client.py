@@ -9,7 +9,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ssl import SSLContext
 from types import TracebackType
 from typing import Final, Self
 
@@ -50,10 +49,8 @@ class MllpClient:
     one: an answer that comes too late can never be taken for that of the next message. `resends` counts those.
     """
 
-    def __init__(
-        self, host: str, port: int, *, patience: Patience | None = None, tls: SSLContext | None = None
-    ) -> None:
-        self.host, self.port, self.tls = host, port, tls
+    def __init__(self, host: str, port: int, patience: Patience | None = None) -> None:
+        self.host, self.port = host, port
         self.patience = patience or Patience()
         self.resends = 0
         self._reader: asyncio.StreamReader | None = None
@@ -75,7 +72,7 @@ class MllpClient:
             return
         await self.close()
         async with asyncio.timeout(self.patience.connect):
-            self._reader, self._writer = await asyncio.open_connection(self.host, self.port, ssl=self.tls)
+            self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
         self._answers, self._deframer = [], Deframer(_ANSWER_BYTES_MAX)
 
     async def close(self) -> None:

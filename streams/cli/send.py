@@ -55,8 +55,7 @@ def command(
     host, port = _address(to)
     sources, messages = _messages(files)
     clients = [
-        MllpClient(host, port, patience=Patience(answer=min(10.0, patience), message=patience))
-        for _ in range(connections)
+        MllpClient(host, port, Patience(answer=min(10.0, patience), message=patience)) for _ in range(connections)
     ]
     with _progress(len(messages)) as progress:
         try:

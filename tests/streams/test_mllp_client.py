@@ -11,13 +11,14 @@ from streams.mllp import frame
 from streams.mllp_client import Feed, MllpClient, NoAnswer, Patience, Unframeable, lanes_of, percentile, send_all
 from tests.streams.receiver import CUT, Act, Receiver, Script, acknowledge, answer, control_id_of, message
 
-SHORT = Patience(connect=1.0, answer=0.15, message=3.0)
+CALM = Patience(connect=5.0, answer=10.0, message=20.0)
+SHORT = Patience(connect=5.0, answer=0.5, message=20.0)  # where the receiver is silent on purpose
 ONE = message("C1")
 
 
-async def sent_to(script: Script, *messages: bytes) -> tuple[list[bytes], Receiver, int]:
+async def sent_to(script: Script, *messages: bytes, patience: Patience = CALM) -> tuple[list[bytes], Receiver, int]:
     """Answers to the messages, the receiver afterwards, and how many were sent again."""
-    async with Receiver(script) as receiver, MllpClient("127.0.0.1", receiver.port, patience=SHORT) as client:
+    async with Receiver(script) as receiver, MllpClient("127.0.0.1", receiver.port, patience) as client:
         return [await client.send(each) for each in messages], receiver, client.resends
 
 
@@ -48,7 +49,7 @@ def test_messages_are_answered_in_order_on_one_connection() -> None:
     ids=["cut before", "cut within", "blank", "no MSA", "about another", "endless"],
 )
 def test_what_is_no_answer_makes_the_message_go_again(first: list[Act]) -> None:
-    answers, receiver, resends = asyncio.run(sent_to(first_then(first), ONE))
+    answers, receiver, resends = asyncio.run(sent_to(first_then(first), ONE, patience=SHORT))
     assert answers == [answer(ONE)]
     assert receiver.received == [ONE, ONE]
     assert receiver.connections == 2
@@ -57,8 +58,8 @@ def test_what_is_no_answer_makes_the_message_go_again(first: list[Act]) -> None:
 
 def test_an_answer_that_comes_too_late_is_never_taken_for_that_of_the_next_message() -> None:
     two = message("C2")
-    late: list[Act] = [0.3, frame(answer(ONE, "AR", about=""))]
-    answers, receiver, resends = asyncio.run(sent_to(first_then(late), ONE, two))
+    late: list[Act] = [0.8, frame(answer(ONE, "AR", about=""))]
+    answers, receiver, resends = asyncio.run(sent_to(first_then(late), ONE, two, patience=SHORT))
     assert answers == [answer(ONE), answer(two)]
     assert receiver.received == [ONE, ONE, two]
     assert resends == 1
@@ -121,7 +122,7 @@ def test_a_control_id_that_the_receiver_cut_is_still_ours() -> None:
 def test_a_receiver_that_closes_after_each_answer_causes_no_resends() -> None:
     async def slowly() -> tuple[Receiver, int]:
         closing = Receiver(lambda _, text: [frame(answer(text)), CUT])
-        async with closing as receiver, MllpClient("127.0.0.1", receiver.port, patience=SHORT) as client:
+        async with closing as receiver, MllpClient("127.0.0.1", receiver.port, CALM) as client:
             for number in range(4):
                 await client.send(message(f"C{number}"))
                 await asyncio.sleep(0.02)
@@ -152,7 +153,7 @@ def test_a_receiver_that_comes_back_gets_the_message() -> None:
         receiver = Receiver()
         async with receiver:
             port = receiver.port
-        async with MllpClient("127.0.0.1", port, patience=SHORT) as client:
+        async with MllpClient("127.0.0.1", port, CALM) as client:
             sending = asyncio.create_task(client.send(ONE))
             await asyncio.sleep(0.2)
             assert not sending.done()
@@ -169,11 +170,11 @@ def test_patience_ends() -> None:
     async def in_vain(script: Script) -> None:
         async with Receiver(script) as receiver:
             patience = Patience(connect=1.0, answer=0.05, message=0.3)
-            async with MllpClient("127.0.0.1", receiver.port, patience=patience) as client:
+            async with MllpClient("127.0.0.1", receiver.port, patience) as client:
                 began = time.monotonic()
                 with pytest.raises(NoAnswer, match=str(receiver.port)):
                     await client.send(ONE)
-                assert 0.1 < time.monotonic() - began < 2.0
+                assert 0.1 < time.monotonic() - began < 5
                 assert client.resends >= 1
                 assert set(receiver.received) == {ONE}
 
@@ -231,7 +232,7 @@ def test_a_cut_loses_nothing_and_keeps_the_order() -> None:
     async def send() -> None:
         async with Receiver(cutting) as receiver:
             feed = Feed(messages)
-            await feed.through([MllpClient("127.0.0.1", receiver.port, patience=SHORT)])
+            await feed.through([MllpClient("127.0.0.1", receiver.port, CALM)])
         assert list(dict.fromkeys(receiver.received)) == messages
         assert len(receiver.received) == len(messages) + len(seen)
         assert feed.report().resends == len(seen) > 5
@@ -257,12 +258,12 @@ def test_refused_messages_are_counted_by_code_and_the_rest_goes_on() -> None:
 
 def test_a_connection_that_gives_up_leaves_the_rest_of_its_messages_unsent() -> None:
     messages = [message(f"C{number}") for number in range(10)]
-    patience = Patience(connect=1.0, answer=0.05, message=0.1)
+    patience = Patience(connect=5.0, answer=0.5, message=0.6)
 
     async def send() -> None:
         async with Receiver(lambda count, text: acknowledge(count, text) if count <= 4 else []) as receiver:
             feed = Feed(messages)
-            await feed.through([MllpClient("127.0.0.1", receiver.port, patience=patience)])
+            await feed.through([MllpClient("127.0.0.1", receiver.port, patience)])
         report = feed.report()
         assert report.unsent == (4, 5, 6, 7, 8, 9)
         assert report.answered == 4
@@ -281,7 +282,7 @@ def test_the_rate_holds_over_all_connections() -> None:
             report = await send_all(messages, "127.0.0.1", receiver.port, connections=4, rate=100)
         return report.seconds
 
-    assert 0.38 <= asyncio.run(send()) < 1.5
+    assert 0.38 <= asyncio.run(send()) < 10
 
 
 def test_messages_without_a_patient_take_turns() -> None:

@@ -80,7 +80,7 @@ def test_a_refused_message_is_named_by_its_place_and_makes_exit_1(files: list[st
 
 def test_what_was_not_sent_is_told_and_kept_and_can_be_sent_later(files: list[str], tmp_path: Path) -> None:
     rest = tmp_path / "rest.hl7"
-    options = ("--patience", "0.3", "--unsent", str(rest))
+    options = ("--patience", "1", "--unsent", str(rest))
     status, output, errors, _ = run(lambda count, text: acknowledge(count, text) if count <= 4 else [CUT], *files,
                                     *options)  # fmt: skip
     assert status == 1
