@@ -110,9 +110,10 @@ def test_an_interrupt_tells_how_far_it_came(files: list[str]) -> None:
                 sys.executable, "-m", "streams", "send", *files, "--to", f"127.0.0.1:{receiver.port}",
                 stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-            while len(receiver.received) < 4:
+            while len(receiver.received) < 4 and process.returncode is None:
                 await asyncio.sleep(0.01)
-            process.send_signal(signal.SIGINT)
+            if process.returncode is None:
+                process.send_signal(signal.SIGINT)
             _, errors = await process.communicate()
             return process.returncode, errors.decode()
 
