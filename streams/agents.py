@@ -101,6 +101,11 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
         """
         await _work(app, stream, settings.batch_size, desk.code, watchdog)
 
+    @app.task
+    async def ready() -> None:
+        """Say so once the tables are recovered and the agents take messages."""
+        log.info("worker ready: %s", app.conf.id)
+
     @app.timer(settings.close_check_every.total_seconds(), name="close")
     async def close() -> None:
         """Look for encounters that are due; the agent that owns the partition decides."""

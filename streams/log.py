@@ -24,9 +24,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line)
 
 
+# Faust logs each service's coming and going under the module that defines it; ours speak under "dripcode".
+_QUIET = ("faust", "aiokafka", "mode", "kafka", "asyncio", "streams")
+
+
 def logging_config(log_format: str, level: str) -> dict[str, Any]:
     """A dictConfig for the process. Faust and aiokafka speak from warnings on: their info lists every partition."""
-    quiet = {name: {"level": "WARNING"} for name in ("faust", "aiokafka", "mode", "kafka", "asyncio")}
+    quiet = {name: {"level": "WARNING"} for name in _QUIET}
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -12,4 +12,4 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Broker:
     if request.param == "embedded":
         return EmbeddedBroker(tmp_path)
     kafka = request.getfixturevalue("kafka")
-    return KafkaBroker(kafka.bootstrap, request.getfixturevalue("topic_prefix"), tmp_path)
+    return KafkaBroker(kafka.address, request.getfixturevalue("topic_prefix"), tmp_path)
