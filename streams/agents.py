@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import faust
 from faust.types import EventT, StreamT
@@ -40,13 +41,13 @@ class Desk:
     writer: BatchWriter
     metrics: WorkerMetrics
 
-    async def apply(self, events: Sequence[EventT]) -> None:
+    async def apply(self, events: Sequence[EventT[Any]]) -> None:
         """Apply inbound messages and commands, write their facts and what closes, acknowledge."""
         out, counts = self.applier.apply([_inbound(event) for event in events], time.time())
         await self.writer.write(out, events)
         self.metrics.applied(counts, self.applier)
 
-    async def code(self, events: Sequence[EventT]) -> None:
+    async def code(self, events: Sequence[EventT[Any]]) -> None:
         """Code closed encounters, write claim lines and findings, acknowledge."""
         out: list[Record] = []
         lines: list[dict[str, object]] = []
@@ -54,7 +55,7 @@ class Desk:
         for event in events:
             message = event.message
             try:
-                of_encounter, issued = self.issuer.issue(message.partition, message.value, now)
+                of_encounter, issued = self.issuer.issue(message.partition, message.value or b"", now)
             except Exception as wrong:  # noqa: BLE001 - nothing may escape: a poison encounter would stop its partition
                 where = f"{message.topic}[{message.partition}]@{message.offset}"
                 # Where and which error, never its text: it may hold what the record held.
@@ -125,7 +126,7 @@ async def _work(
     app: faust.App,
     stream: StreamT[bytes],
     batch_size: int,
-    handle: Callable[[Sequence[EventT]], Awaitable[None]],
+    handle: Callable[[Sequence[EventT[Any]]], Awaitable[None]],
     watchdog: Watchdog,
 ) -> None:
     """Hand batches on. A failure to write ends the worker: what is not acknowledged is read again."""
@@ -139,7 +140,7 @@ async def _work(
         watchdog.progressed(events)
 
 
-def _inbound(event: EventT) -> Inbound:
+def _inbound(event: EventT[Any]) -> Inbound:
     message = event.message
     headers = dict(message.headers or ())
     received = headers.get("received_at")
@@ -160,7 +161,7 @@ def _seconds(header: bytes | None) -> float:
         return 0.0
 
 
-def _dead_letter(topics: Topics, event: EventT, reason: str) -> Record:
+def _dead_letter(topics: Topics, event: EventT[Any], reason: str) -> Record:
     message = event.message
     headers = (
         ("reason", reason.encode()),

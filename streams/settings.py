@@ -166,7 +166,15 @@ def load_settings(
 
 
 # Variables of the project that say something to its tests or choose the file, not a setting of the product.
-NOT_SETTINGS = frozenset({"DRIPCODE_CONFIG", "DRIPCODE_SHARED", "DRIPCODE_REQUIRE_SERVERS", "DRIPCODE_CACHE"})
+NOT_SETTINGS = frozenset(
+    {
+        "DRIPCODE_CONFIG",
+        "DRIPCODE_SHARED",
+        "DRIPCODE_REQUIRE_SERVERS",
+        "DRIPCODE_KAFKA_LIBS",
+        "DRIPCODE_INSTALL",
+    }
+)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

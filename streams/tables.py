@@ -33,7 +33,7 @@ class BatchTable(faust.Table[bytes, bytes]):
     def info(self) -> dict[str, Any]:
         return {**super().info(), "keeper": self.keeper, "on_ready": self.on_ready}
 
-    def apply_changelog_batch(self, batch: Iterable[EventT]) -> None:
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Take recovered records in. A record that cannot be read ends the worker, naming its place.
 
         Faust would log it and wait for ever for a recovery that cannot end.
@@ -43,7 +43,7 @@ class BatchTable(faust.Table[bytes, bytes]):
             if message.value is None:
                 continue
             try:
-                self.keeper.restore(message.partition, message.key, message.value)
+                self.keeper.restore(message.partition, message.key or b"", message.value)
             except Exception as wrong:
                 where = f"{message.topic}[{message.partition}]@{message.offset}"
                 self.app.loop.create_task(self.app.crash(UnreadableChangelog(f"{where}: {type(wrong).__name__}")))

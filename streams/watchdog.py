@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import faust
 from faust.types import TP, EventT
@@ -28,7 +29,7 @@ class Watchdog:
         self._done: dict[TP, int] = {}
         self._moved: dict[TP, float] = {}
 
-    def progressed(self, events: Sequence[EventT]) -> None:
+    def progressed(self, events: Sequence[EventT[Any]]) -> None:
         """Note that these events were written and acknowledged."""
         now = time.monotonic()
         for event in events:

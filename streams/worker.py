@@ -58,6 +58,5 @@ def run_worker(settings: Settings) -> None:
         quiet=True,
         override_logging=True,
         redirect_stdouts=False,
-        console_port=None,
     )
     faust_worker.execute_from_commandline()

@@ -22,7 +22,7 @@ __all__ = ["BatchWriter", "EmbeddedWriter", "KafkaWriter", "Record"]
 class BatchWriter(Protocol):
     """Writes a batch's records and acknowledges its events."""
 
-    async def write(self, records: Sequence[Record], events: Sequence[EventT]) -> None: ...
+    async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None: ...
 
 
 class EmbeddedWriter:
@@ -31,7 +31,7 @@ class EmbeddedWriter:
     def __init__(self, app: faust.App) -> None:
         self.app = app
 
-    async def write(self, records: Sequence[Record], events: Sequence[EventT]) -> None:
+    async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None:
         producer: Any = self.app.producer
         # In order within a partition, so the last one of each is what counts.
         await producer.commit_batch(records, {event.message.tp: event.message.offset + 1 for event in events})
@@ -48,7 +48,7 @@ class KafkaWriter:
         self.app = app
         self.compacted = frozenset(compacted)
 
-    async def write(self, records: Sequence[Record], events: Sequence[EventT]) -> None:
+    async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None:
         producer = aiokafka_producer(self.app)
         pending: list[asyncio.Future[Any]] = []
         batches: dict[tuple[str, int], list[Record]] = {}

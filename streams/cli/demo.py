@@ -46,8 +46,9 @@ def command(once: bool, seed: int, encounters: int, connections: int, rate: floa
     place = Path(made.name) if made else folder
     assert place is not None
     place.mkdir(parents=True, exist_ok=True)
-    ports = {} if once else {"mllp_port": port_or_free(2575), "worker_port": port_or_free(9464)}
-    stage = Stage(place, DEMO_PATIENCE, **ports)
+    stage = Stage(place, DEMO_PATIENCE)
+    if not once:  # a run to look at answers where a user would look
+        stage.mllp_port, stage.worker_port = port_or_free(2575), port_or_free(9464)
     keep: AbstractContextManager[object] = made or nullcontext()
     with keep:
         try:
