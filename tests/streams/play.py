@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -141,3 +142,20 @@ class Play:
             calm = calm + 1 if self.broker.lag() == 0 else 0
             stage.check()
             assert time.monotonic() < until, f"{self.broker.lag()} messages still wait after {self.patience:.0f} s"
+
+
+class Killer:
+    """Kills the worker every so often and starts it again."""
+
+    def __init__(self, seed: int, kills: int) -> None:
+        self.random = random.Random(seed)
+        self.left = kills
+        self.next = time.monotonic() + self.random.uniform(0.2, 1.0)
+
+    def __call__(self, stage: Stage) -> None:
+        if self.left and time.monotonic() > self.next:
+            self.left -= 1
+            stage.kill("worker")
+            stage.start_worker()
+            # Recovered or not, the next kill may come at any moment of its life.
+            self.next = time.monotonic() + self.random.uniform(0.5, 4.0)

@@ -1,14 +1,10 @@
 """HL7 in over MLLP, claim lines out, on both brokers, undisturbed and with the worker killed in the middle."""
 
-import random
-import time
-
 import pytest
 
 from streams.demo.hospital_day import balance, hospital_day
-from streams.demo.stage import Stage
 from tests.streams.brokers import Broker
-from tests.streams.play import Play, oracle, outcome_of
+from tests.streams.play import Killer, Play, oracle, outcome_of
 
 SEED = 7
 pytestmark = pytest.mark.slow
@@ -16,23 +12,6 @@ pytestmark = pytest.mark.slow
 
 def day(seed: int, encounters: int) -> list[bytes]:
     return [message.text for message in hospital_day(seed, encounters)]
-
-
-class Killer:
-    """Kills the worker every so often and starts it again."""
-
-    def __init__(self, seed: int, kills: int) -> None:
-        self.random = random.Random(seed)
-        self.left = kills
-        self.next = time.monotonic() + self.random.uniform(0.2, 1.0)
-
-    def __call__(self, stage: Stage) -> None:
-        if self.left and time.monotonic() > self.next:
-            self.left -= 1
-            stage.kill("worker")
-            stage.start_worker()
-            # Recovered or not, the next kill may come at any moment of its life.
-            self.next = time.monotonic() + self.random.uniform(0.5, 4.0)
 
 
 def test_a_day_over_mllp_ends_in_the_claim_lines_that_the_same_messages_give_in_memory(broker: Broker) -> None:
