@@ -1,22 +1,29 @@
 """Faust's consumer on the broker file: read, deliver, commit."""
 
 import asyncio
-import threading
-from collections import defaultdict, deque
+import time
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.exceptions import ConsumerNotStarted, ImproperlyConfigured
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, ConsumerMessage, EventT
 from mode import Seconds, Service
 
-from . import faust_private, wake
+from . import faust_private, retention
 from .assignment import assign
+from .deliveries import Deliveries
+from .errors import BatchOutOfOrder
 from .lock import WorkerLock
+from .news import News
 from .records import StoredRecord, TopicPartition
+
+if TYPE_CHECKING:
+    from .transport import Transport
 
 #: So many records are read of a partition before the next partition has its turn.
 _READ_MAX = 100
+#: Seconds between two looks for records that may be deleted.
+_TRIM_EVERY = 10.0
 
 
 class Consumer(faust_private.Consumer):
@@ -31,29 +38,28 @@ class Consumer(faust_private.Consumer):
         self._assigned: set[TP] | None = None
         self._positions: dict[TP, int] = {}
         self._unread: set[TP] = set()  # partitions that may have records past our position
-        self._delivered: dict[TP, deque[int]] = defaultdict(deque)  # offsets in order, not yet committed
+        self._deliveries = Deliveries()
         self._epoch = 0  # rises with every seek: records read before it are dropped
-        self._news = asyncio.Event()
-        self._version = -1
-        self._thread = threading.get_ident()
+        self._news: News | None = None
         self._lock: WorkerLock | None = None
+        self._crashing: asyncio.Future[None] | None = None
         super().__init__(*args, **kwargs)
 
     @property
-    def _transport(self) -> Any:
-        return self.transport
+    def _transport(self) -> "Transport":
+        return cast("Transport", self.transport)
 
     async def on_start(self) -> None:
         """Take the worker's lock and open the broker file."""
         if self.in_transaction:
             raise ImproperlyConfigured("processing_guarantee=exactly_once is Kafka's; here use Producer.commit_batch")
         faust_private.require_instances(self, self.app.topics)
+        options = self._transport.options
         if not self.app.client_only:
-            lock = WorkerLock(self._transport.options.path, self.app.conf.id)
+            lock = WorkerLock(options.path, self.app.conf.id)
             lock.acquire()
             self._lock = lock
-        store = self._transport.open(self)
-        wake.subscribe(str(store.path), self._wake)
+        self._news = News(self._transport.open(self), options.poll_ms / 1000)
 
     async def on_stop(self) -> None:
         """Commit what is done, then let go of the broker file and the lock."""
@@ -61,7 +67,8 @@ class Consumer(faust_private.Consumer):
             if self._transport.is_open and self._transport.store.failure is None:
                 await super().on_stop()
         finally:
-            wake.unsubscribe(str(self._transport.options.path.resolve()), self._wake)
+            if self._news is not None:
+                self._news.close()
             self._transport.close(self)
             if self._lock is not None:
                 self._lock.release()
@@ -109,7 +116,7 @@ class Consumer(faust_private.Consumer):
         self._assigned = assigned
         for tp in before - assigned:
             self._positions.pop(tp, None)
-            self._delivered.pop(tp, None)
+            self._deliveries.forget(tp)
         for tp in assigned - before:
             self.move_to(tp, self._start_of(tp))
 
@@ -117,22 +124,22 @@ class Consumer(faust_private.Consumer):
         """Where a partition is read from: the committed offset, else where the app's settings say."""
         store = self._transport.store
         if self.app.client_only:
-            return cast(int, store.highwater(*tp))
+            return store.highwater(*tp)
         if self.is_changelog(tp):
-            return cast(int, store.earliest(*tp))
+            return store.earliest(*tp)
         committed = store.committed(self.app.conf.id, tp)
         if committed is None:
             latest = self.app.conf.consumer_auto_offset_reset == "latest"
             committed = store.highwater(*tp) if latest else store.earliest(*tp)
-        return cast(int, committed)
+        return committed
 
     def move_to(self, tp: TP, offset: int) -> None:
         """Read the partition from that offset on; what was read and not yet delivered is dropped."""
         self._epoch += 1
         self._positions[tp] = offset
-        self._delivered.pop(tp, None)
+        self._deliveries.forget(tp)
         self._unread.add(tp)
-        self._news.set()
+        self._tell()
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek to these offsets."""
@@ -141,7 +148,7 @@ class Consumer(faust_private.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition but the changelogs to its committed offset; return the committed ones."""
-        committed = {}
+        committed: dict[TP, Any] = {}
         for tp in self.assignment():
             if not self.is_changelog(tp):
                 self.move_to(tp, self._start_of(tp))
@@ -157,19 +164,22 @@ class Consumer(faust_private.Consumer):
                 if not self.flow_active:
                     await self.wait(cast(Any, self.can_resume_flow))
                 elif not await self._deliver_round():
-                    await self._wait_for_news()
+                    await self._heard().wait()
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
 
     async def _deliver_round(self) -> bool:
         """Give each partition a turn; return whether any had something."""
-        self._news.clear()
-        self._look_for_foreign_records()
+        news = self._heard()
+        news.begin_look()
+        if news.others_have_written():
+            self._unread.update(self.assignment())
         active = self.active_partitions() if not self.app.client_only else self.assignment()
         found = False
         for tp in sorted(self._unread & active):
-            epoch = self._epoch
+            if not self._may_deliver(tp):  # a delivery of this round may have filled its stream
+                continue
             records = self._transport.store.read(*tp, self._positions[tp], _READ_MAX)
             if len(records) < _READ_MAX:
                 self._unread.discard(tp)
@@ -177,7 +187,7 @@ class Consumer(faust_private.Consumer):
                 continue
             found = True
             self.app.monitor.track_tp_end_offset(tp, records[-1].offset + 1)
-            if not await self._deliver(tp, records, epoch):
+            if not await self._deliver(tp, records, self._epoch):
                 self._unread.add(tp)
                 break
             if self.commit_is_due():
@@ -195,10 +205,13 @@ class Consumer(faust_private.Consumer):
                 self._unread.add(tp)
                 return True
             if tracked:
-                self._delivered[tp].append(record.offset)
-            if not await self._hand_over(self._message(tp, record)) or self._epoch != epoch:
-                if tracked and self._epoch == epoch:
-                    self._delivered[tp].pop()
+                self._deliveries.add(tp, record.offset)
+            handed_over = await self._hand_over(self._message(tp, record))
+            if self._epoch != epoch:
+                return False
+            if not handed_over:
+                if tracked:
+                    self._deliveries.take_back(tp)
                 return False
             self._positions[tp] = record.offset + 1
         return True
@@ -242,61 +255,34 @@ class Consumer(faust_private.Consumer):
 
     # -- waiting
 
-    def _look_for_foreign_records(self) -> bool:
-        """Whether another connection has committed something since the last look; then any partition may have more."""
-        version = self._transport.store.data_version()
-        if version == self._version:
-            return False
-        self._version = version
-        self._unread.update(self.assignment())
-        return True
+    def _heard(self) -> News:
+        assert self._news is not None, "the consumer has not been started"
+        return self._news
 
-    async def _wait_for_news(self) -> None:
-        """Return when something was appended, sought or resumed; look for other processes' records meanwhile."""
-        seconds = self._transport.options.poll_ms / 1000
-        loop = asyncio.get_running_loop()
+    def _tell(self) -> None:
+        if self._news is not None:
+            self._news.tell()
 
-        timer: asyncio.TimerHandle
-
-        def poll() -> None:
-            nonlocal timer
-            if self._transport.is_open and self._look_for_foreign_records():
-                self._news.set()
-            else:
-                timer = loop.call_later(seconds, poll)
-
-        timer = loop.call_later(seconds, poll)
-        try:
-            await self._news.wait()
-        finally:
-            timer.cancel()
-
-    def _wake(self) -> None:
-        """Called after each append made in this process, on whatever thread."""
-        if threading.get_ident() == self._thread:
-            self._on_append()
-        else:
-            self.loop.call_soon_threadsafe(self._on_append)
-
-    def _on_append(self) -> None:
-        self._unread.update(self.assignment())
-        self._news.set()
+    def on_appended(self, tps: Iterable[TP]) -> None:
+        """The producer of this worker has appended to these partitions."""
+        self._unread.update(set(tps) & (self._assigned or set()))
+        self._tell()
 
     def on_buffer_drop(self, tp: TP) -> None:
         """Read on: the stream has room again."""
         super().on_buffer_drop(tp)
-        self._news.set()
+        self._tell()
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Read these partitions again."""
         super().resume_partitions(tps)
         self._unread.update(tps)
-        self._news.set()
+        self._tell()
 
     def stop_flow(self) -> None:
         """Deliver nothing more until the flow is resumed."""
         super().stop_flow()
-        self._news.set()
+        self._tell()
 
     # -- commits
 
@@ -305,26 +291,53 @@ class Consumer(faust_private.Consumer):
 
         Faust's own version takes a gap in the acknowledgements for a gap in the log.
         """
-        acked, delivered = self.acked_offsets(tp), self._delivered[tp]
-        last = None
-        while delivered and delivered[0] in acked:
-            last = delivered.popleft()
-            acked.discard(last)
-        return None if last is None else last + 1
+        return self._deliveries.pop_committable(tp, self.acked_offsets(tp))
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Write the group's offsets; one that is lower than what is there changes nothing."""
         self._transport.store.commit(self.app.conf.id, cast(Mapping[TopicPartition, int], offsets))
         return True
 
+    def offsets_after(self, events: Iterable[EventT[Any]]) -> dict[TP, int]:
+        """Return the offsets to commit with a batch of events, per partition: the next to read after them.
+
+        Raises:
+            BatchOutOfOrder: an event delivered before them is neither among them nor committed; the app crashes, as
+                only reading again from the last commit brings it back.
+        """
+        taken = [(event.message.tp, event.message.offset) for event in events]
+        acked: dict[tuple[str, int], set[int]] = {tp: self.acked_offsets(tp) for tp in {tp for tp, _ in taken}}
+        try:
+            following = self._deliveries.offsets_after(taken, acked)
+        except BatchOutOfOrder as error:
+            self._crashing = asyncio.ensure_future(self.crash(error))
+            raise
+        return {TP(*tp): offset for tp, offset in following.items()}
+
     def on_batch_committed(self, offsets: Mapping[TP, int]) -> None:
         """Take note of offsets the producer has committed together with a batch."""
-        for tp, offset in offsets.items():
-            delivered = self._delivered[tp]
-            while delivered and delivered[0] < offset:
-                delivered.popleft()
+        self._deliveries.pop_below(offsets.items())
         self.forget_below(offsets)
         self.app.monitor.on_tp_commit(dict(offsets))
+
+    # -- housekeeping
+
+    @Service.task
+    async def _trim(self) -> None:
+        """Delete what retention allows, a little at a time."""
+        async for _ in self.itertimer(_TRIM_EVERY, name="trim"):
+            store, options = self._transport.store, self._transport.options
+            for topic in store.topics():
+                now_ms = time.time_ns() // 1_000_000
+                old = retention.cutoff_ms(topic, options.retention_ms, now_ms)
+                for partition in range(topic.partitions):
+                    if retention.is_too_large(store, options.bytes_max) and not topic.compacted:
+                        retention.trim(store, topic, partition, None)
+                    elif old is not None:
+                        retention.trim(store, topic, partition, old)
+                    retention.trim_tombstones(store, topic, partition, now_ms)
+                    await asyncio.sleep(0)
+            retention.give_back(store)
 
     # -- what Faust asks
 
@@ -340,7 +353,7 @@ class Consumer(faust_private.Consumer):
 
     def highwater(self, tp: TP) -> int:
         """Return the offset the partition's next record will get."""
-        return cast(int, self._transport.store.highwater(*tp))
+        return self._transport.store.highwater(*tp)
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """Return the offset each partition's next record will get."""
@@ -353,7 +366,7 @@ class Consumer(faust_private.Consumer):
     def topic_partitions(self, topic: str) -> int | None:
         """Return how many partitions a topic has, or None when there is no such topic."""
         known = self._transport.store.topic(topic)
-        return None if known is None else cast(int, known.partitions)
+        return None if known is None else known.partitions
 
     def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
         """Return the partition of a key, or the one given."""

@@ -1,4 +1,8 @@
-"""The broker's address: `sqlite:///ABSOLUTE/PATH?option=value`."""
+"""The broker's address: `sqlite:///ABSOLUTE/PATH?option=value`.
+
+The path is always absolute, so that a listener and a worker started in different folders mean the same file;
+`sqlite:////ABSOLUTE/PATH`, as other libraries write it, is the same address.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -36,6 +40,11 @@ class Options:
         """The default age records are kept, or None for ever."""
         return self.retention_days * _DAY_MS or None
 
+    @property
+    def bytes_max(self) -> int:
+        """The most bytes records may take before read ones go early; 0 for no bound."""
+        return self.retention_mb * 1024 * 1024
+
 
 def broker_url(path: Path | str, **options: object) -> str:
     """Return the address of a broker file; a relative path is taken from the present directory.
@@ -44,6 +53,11 @@ def broker_url(path: Path | str, **options: object) -> str:
     """
     query = f"?{urlencode(options)}" if options else ""
     return f"sqlite://{quote(str(Path(path).resolve()))}{query}"
+
+
+def broker_file(url: str | URL) -> Path:
+    """Return the broker file an address stands for."""
+    return options_from(URL(url)).path
 
 
 def options_from(url: URL) -> Options:
@@ -60,7 +74,7 @@ def options_from(url: URL) -> Options:
         if name not in known:
             raise BadBrokerUrl(f"{url}: unknown option {name}; known are {', '.join(known)}")
         values[name] = value.lower() if name == "synchronous" else _whole_number(url, name, value)
-    options = Options(Path(url.path), **values)  # type: ignore[arg-type]
+    options = Options(Path("/" + url.path.lstrip("/")), **values)  # type: ignore[arg-type]
     if options.synchronous not in ("full", "normal"):
         raise BadBrokerUrl(f"{url}: synchronous is full or normal")
     return options

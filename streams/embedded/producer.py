@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.transport import base
 from faust.types import TP, FutureMessage, HeadersArg, RecordMetadata
@@ -13,6 +13,9 @@ from . import faust_private
 from .errors import StoreFailed
 from .faust_private import Outcome
 from .records import Position, Record, TopicPartition
+
+if TYPE_CHECKING:
+    from .transport import Transport
 
 #: So many sends are written at once without waiting for more.
 _PENDING_MAX = 200
@@ -55,8 +58,8 @@ class Producer(base.Producer):
             self._transport.close(self)
 
     @property
-    def _transport(self) -> Any:
-        return self.transport
+    def _transport(self) -> "Transport":
+        return cast("Transport", self.transport)
 
     # -- batches: the public means of an agent that takes batches
 
@@ -81,7 +84,8 @@ class Producer(base.Producer):
             StoreFailed: neither records nor offsets were written, and nothing will be.
         """
         self._write(records, cast(Mapping[TopicPartition, int], offsets))
-        cast(Any, self.app.consumer).on_batch_committed(offsets)
+        if self._transport.consumer is not None:
+            self._transport.consumer.on_batch_committed(offsets)
 
     def _write(self, records: Sequence[Record], offsets: Mapping[TopicPartition, int]) -> None:
         """Write what was collected and then the records, with the offsets, in one transaction."""
@@ -97,7 +101,10 @@ class Producer(base.Producer):
             for _, done in pending:
                 done(Outcome(None, error))
             raise
-        for (record, done), position in zip(pending, positions, strict=False):
+        if self._transport.consumer is not None:
+            appended = {TP(one.topic, position.partition) for one, position in zip(written, positions, strict=True)}
+            self._transport.consumer.on_appended(appended)
+        for (record, done), position in zip(pending, positions, strict=False):  # the batch's own come after these
             done(Outcome(_metadata(record, position)))
 
     def _give_up(self, error: StoreFailed) -> None:
@@ -242,7 +249,9 @@ class Producer(base.Producer):
         store = self._transport.store
         if self.partitioner is None:
             return TP(topic, store.partition_for(topic, key))
-        everywhere = list(range(store.topic(topic).partitions))
+        known = store.topic(topic)
+        assert known is not None, "just declared"
+        everywhere = list(range(known.partitions))
         return TP(topic, self.partitioner(key, everywhere, everywhere))
 
     def supports_headers(self) -> bool:

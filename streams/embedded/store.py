@@ -5,45 +5,24 @@ row is never deleted: the next offset is the highest one plus one, whoever asks,
 """
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import apsw
 import msgspec
 
 from . import schema, wake
 from .errors import BadRecord, StoreFailed, TopicMismatch, UnknownTopic
+from .partition_table import PartitionTable
 from .partitioner import partition_for
 from .records import Headers, Position, Record, StoredRecord, Topic, TopicPartition
 
 _encode_headers = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(Headers).decode
-
-
-class _PartitionTable:
-    """The statements of one partition, written once."""
-
-    __slots__ = ("earliest", "insert", "name", "next", "read", "tp")
-
-    def __init__(self, topic: Topic, partition: int) -> None:
-        self.tp = TopicPartition(topic.name, partition)
-        self.name = name = f"log_{topic.number}_{partition}"  # two integers of ours, so nothing to quote
-        verb = "INSERT OR REPLACE" if topic.compacted else "INSERT"
-        columns = "offset, timestamp_ms, key, value, headers"
-        self.insert = f"{verb} INTO {name} ({columns}) VALUES (?, ?, ?, ?, ?)"
-        self.next = f"SELECT coalesce(max(offset), -1) + 1 FROM {name}"  # noqa: S608
-        self.earliest = f"SELECT min(offset) FROM {name}"  # noqa: S608
-        self.read = f"SELECT {columns} FROM {name} WHERE offset >= ? ORDER BY offset LIMIT ?"  # noqa: S608
-
-    def create(self, compacted: bool) -> str:
-        key = "BLOB NOT NULL UNIQUE" if compacted else "BLOB"
-        return (
-            f"CREATE TABLE {self.name} (offset INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, "
-            f"key {key}, value BLOB, headers BLOB)"
-        )
 
 
 class Store:
@@ -61,7 +40,7 @@ class Store:
         self.connection = connection
         self.failure: StoreFailed | None = None
         self._topics: dict[str, Topic] = {}
-        self._tables: dict[tuple[str, int], _PartitionTable] = {}
+        self._tables: dict[tuple[str, int], PartitionTable] = {}
         self._wake_key = str(path)
 
     @classmethod
@@ -123,19 +102,17 @@ class Store:
         topic = self._load_topic(name)
         assert topic is not None
         for partition in range(topic.partitions):
-            table = _PartitionTable(topic, partition)
+            table = PartitionTable(topic, partition)
             if not self._exists(table.name):
-                self.connection.execute(table.create(topic.compacted))
+                for statement in table.create(compacted=topic.compacted):
+                    self.connection.execute(statement)
 
     def _exists(self, table: str) -> bool:
-        found = self.connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,))
-        return found.fetchone() is not None
+        return bool(self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", table))
 
     def _load_topic(self, name: str) -> Topic | None:
-        row = self.connection.execute(
-            "SELECT number, name, partitions, compacted, retention_ms FROM topic WHERE name = ?", (name,)
-        ).fetchone()
-        return None if row is None else Topic(row[0], row[1], row[2], bool(row[3]), row[4])
+        rows = self._rows("SELECT number, name, partitions, compacted, retention_ms FROM topic WHERE name = ?", name)
+        return next((Topic(*row[:3], compacted=bool(row[3]), retention_ms=row[4]) for row in rows), None)
 
     def topic(self, name: str) -> Topic | None:
         """Return the topic, or None when nobody has created it yet."""
@@ -146,7 +123,7 @@ class Store:
 
     def topics(self) -> list[Topic]:
         """Return every topic, by name."""
-        names = [str(row[0]) for row in self.connection.execute("SELECT name FROM topic ORDER BY name").fetchall()]
+        names = [row[0] for row in self._rows("SELECT name FROM topic ORDER BY name")]
         return [topic for name in names if (topic := self.topic(name)) is not None]
 
     def partition_for(self, topic: str, key: bytes | None) -> int:
@@ -159,13 +136,13 @@ class Store:
             raise UnknownTopic(f"topic {name} does not exist in {self.path}; create it before using it")
         return topic
 
-    def _table(self, topic: str, partition: int) -> _PartitionTable:
+    def _table(self, topic: str, partition: int) -> PartitionTable:
         table = self._tables.get((topic, partition))
         if table is None:
             known = self._require(topic)
             if not 0 <= partition < known.partitions:
                 raise BadRecord(f"topic {topic} has partitions 0 to {known.partitions - 1}, not {partition}")
-            table = self._tables[topic, partition] = _PartitionTable(known, partition)
+            table = self._tables[topic, partition] = PartitionTable(known, partition)
         return table
 
     # -- writing
@@ -205,7 +182,7 @@ class Store:
         """Raise UnknownTopic or BadRecord when the record could not be appended."""
         self._table_of(record)
 
-    def _table_of(self, record: Record) -> _PartitionTable:
+    def _table_of(self, record: Record) -> PartitionTable:
         topic = self._require(record.topic)
         if topic.compacted and record.key is None:
             raise BadRecord(f"topic {record.topic} is compacted, so its records need a key")
@@ -213,10 +190,10 @@ class Store:
             return self._table(record.topic, record.partition)
         return self._table(record.topic, partition_for(record.key, range(topic.partitions)))
 
-    def _insert(self, records: Sequence[Record], tables: Sequence[_PartitionTable]) -> list[Position]:
+    def _insert(self, records: Sequence[Record], tables: Sequence[PartitionTable]) -> list[Position]:
         now_ms = time.time_ns() // 1_000_000
-        rows: dict[_PartitionTable, list[tuple[object, ...]]] = {}
-        first: dict[_PartitionTable, int] = {}
+        rows: dict[PartitionTable, list[tuple[object, ...]]] = {}
+        first: dict[PartitionTable, int] = {}
         positions = []
         for record, table in zip(records, tables, strict=True):
             pending = rows.get(table)
@@ -271,10 +248,9 @@ class Store:
     def read(self, topic: str, partition: int, from_offset: int, limit: int = 500) -> list[StoredRecord]:
         """Return at most `limit` records from that offset on, in order; offsets may have gaps."""
         table = self._table(topic, partition)
-        rows = self.connection.execute(table.read, (from_offset, limit))
         return [
             StoredRecord(topic, partition, offset, at_ms, key, value, _decode_headers(headers) if headers else ())
-            for offset, at_ms, key, value, headers in cast(Iterable[Any], rows)
+            for offset, at_ms, key, value, headers in self._rows(table.read, from_offset, limit)
         ]
 
     def highwater(self, topic: str, partition: int) -> int:
@@ -284,15 +260,15 @@ class Store:
     def earliest(self, topic: str, partition: int) -> int:
         """Return the lowest offset still there; the highwater when the partition is empty."""
         table = self._table(topic, partition)
-        row = self.connection.execute(table.earliest).fetchone()
-        return self._number(table.next) if row is None or row[0] is None else int(row[0])
+        lowest: int | None = self._rows(table.earliest)[0][0]
+        return self._number(table.next) if lowest is None else lowest
 
     def committed(self, group: str, tp: tuple[str, int]) -> int | None:
         """Return the next offset the group has to read, or None when it never committed there."""
-        row = self.connection.execute(
-            "SELECT next_offset FROM committed WHERE consumer_group = ? AND topic = ? AND partition = ?", (group, *tp)
-        ).fetchone()
-        return None if row is None else int(row[0])
+        rows = self._rows(
+            "SELECT next_offset FROM committed WHERE consumer_group = ? AND topic = ? AND partition = ?", group, *tp
+        )
+        return rows[0][0] if rows else None
 
     def lag(self, group: str, topic: str) -> dict[int, int]:
         """Return, per partition, how many offsets the group is behind; what it never read counts from the earliest."""
@@ -303,11 +279,70 @@ class Store:
             behind[partition] = self.highwater(topic, partition) - start
         return behind
 
+    def read_by_all(self, topic: str, partition: int) -> int | None:
+        """Return the offset below which every group has read that ever committed on the topic.
+
+        None when there is no such group, or one of them has not committed on this partition yet.
+        """
+        everywhere = "SELECT count(DISTINCT consumer_group) FROM committed WHERE topic = ?"
+        here = "SELECT count(*), min(next_offset) FROM committed WHERE topic = ? AND partition = ?"
+        count, lowest = self._rows(here, topic, partition)[0]
+        return lowest if count == self._rows(everywhere, topic)[0][0] else None
+
     def data_version(self) -> int:
         """Return a number that differs after another connection has committed something."""
         return self._number("PRAGMA data_version")
 
+    # -- housekeeping
+
+    def delete_oldest(self, topic: str, partition: int, floor: int, older_than_ms: int | None, rows_max: int) -> int:
+        """Delete records from the start of a partition, below `floor`, never the last one; return how many.
+
+        It stops at the first record that is not older than `older_than_ms` (None: any age) and after `rows_max`.
+        """
+        table = self._table(topic, partition)
+        floor = min(floor, self._number(table.next) - 1)
+
+        def is_old(row: tuple[int, int]) -> bool:
+            return older_than_ms is None or row[1] < older_than_ms
+
+        old = [row[0] for row in itertools.takewhile(is_old, self._rows(table.oldest, floor, rows_max))]
+        if old:
+            with self._transaction():
+                self.connection.execute(table.delete_below, (old[-1] + 1,))
+        return len(old)
+
+    def delete_tombstones(self, topic: str, partition: int, older_than_ms: int, rows_max: int) -> None:
+        """Delete the deletions of a compacted partition that are older, never its last record."""
+        with self._transaction():
+            self.connection.execute(self._table(topic, partition).delete_tombstones, (older_than_ms, rows_max))
+
+    def forget_group(self, group: str) -> None:
+        """Drop the committed offsets of a group that reads no longer, so that it keeps no record from deletion."""
+        with self._transaction():
+            self.connection.execute("DELETE FROM committed WHERE consumer_group = ?", (group,))
+
+    def bytes_used(self) -> int:
+        """Return the bytes of the file that hold something."""
+        return (self.total_pages() - self.free_pages()) * self._number("PRAGMA page_size")
+
+    def total_pages(self) -> int:
+        """Return the file's size in pages."""
+        return self._number("PRAGMA page_count")
+
+    def free_pages(self) -> int:
+        """Return how many pages of the file stand empty."""
+        return self._number("PRAGMA freelist_count")
+
+    def vacuum(self, pages: int) -> None:
+        """Give so many empty pages back to the file system."""
+        with self._transaction():
+            self._rows(f"PRAGMA incremental_vacuum({int(pages)})")
+
+    def _rows(self, sql: str, *values: int | str) -> list[Any]:
+        # All rows at once: a statement left half read would hold its snapshot, and the next write would fail on it.
+        return self.connection.execute(sql, values).fetchall()
+
     def _number(self, sql: str) -> int:
-        row = self.connection.execute(sql).fetchone()
-        assert row is not None
-        return int(row[0])
+        number: int = self._rows(sql)[0][0]
+        return number

@@ -1,24 +1,24 @@
 """The Faust transport for `sqlite://` brokers: one broker file, one worker."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import apsw
 from faust.transport import base
 from faust.types import AppT
 
 from . import faust_private
-from .consumer import Consumer
+from .consumer import Consumer as EmbeddedConsumer
 from .errors import UnknownTopic
 from .options import options_from
-from .producer import Producer
+from .producer import Producer as EmbeddedProducer
 from .store import Store
 
 
 class Transport(base.Transport):
     """Makes the consumer and the producer of one app and holds the one connection they share."""
 
-    Consumer: ClassVar[Any] = Consumer
-    Producer: ClassVar[Any] = Producer
+    Consumer: ClassVar[Any] = EmbeddedConsumer
+    Producer: ClassVar[Any] = EmbeddedProducer
     Conductor: ClassVar[Any] = faust_private.Conductor
 
     driver_version = f"apsw={apsw.apsw_version()}"
@@ -29,6 +29,12 @@ class Transport(base.Transport):
         self.options = options_from(url[0])
         self._store: Store | None = None
         self._users: set[object] = set()
+        self.consumer: EmbeddedConsumer | None = None
+
+    def create_consumer(self, callback: Any, **options: Any) -> Any:
+        """Create the app's consumer, which the producer tells what it has written."""
+        self.consumer = cast(EmbeddedConsumer, super().create_consumer(callback, **options))
+        return self.consumer
 
     @property
     def is_open(self) -> bool:
