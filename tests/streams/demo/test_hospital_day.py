@@ -291,7 +291,8 @@ def test_some_patients_come_twice_that_day(day: list[Sent]) -> None:
     assert Counter(len(each) for each in visits.values())[2] >= 4
 
 
-def test_a_merged_patient_keeps_the_visit(day: list[Sent]) -> None:
+def test_a_merged_patient_keeps_the_visit() -> None:
+    day = hospital_day(merges=True)
     merges = [message for message in day if message.kind == "ADT^A40"]
     assert merges
     for message in merges:
