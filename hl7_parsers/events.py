@@ -26,7 +26,7 @@ class Time(msgspec.Struct, frozen=True, array_like=True):
 
     at: datetime
     precision: str = "second"  # year, month, day, hour, minute, second, fraction
-    offset_from: str = "field"  # field, message (MSH-7), sender (the configured zone)
+    offset_from: str = "field"  # field, message (MSH-7), sender (the configured zone), assumed (UTC, for want of any)
 
 
 class Code(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -117,6 +117,7 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     at: Time | None = None
     stop: Time | None = None
     drug: Code = Code()
+    alternate: Code = Code()  # the drug in a second coding system, where the sender gives one
     components: tuple[Component, ...] = ()
     dose: Quantity | None = None
     rate: Quantity | None = None
@@ -173,6 +174,7 @@ class DrugOrdered(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True
     group: str = ""
     control: str = ""  # ORC-1
     drug: Code = Code()
+    alternate: Code = Code()  # the drug in a second coding system, where the sender gives one
     components: tuple[Component, ...] = ()
     dose: Quantity | None = None
     rate: Quantity | None = None
@@ -254,3 +256,4 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     patient: Patient
     visit: Visit
     events: tuple[AnyEvent, ...] = ()
+    remarks: tuple[Remark, ...] = ()  # about the header, the visit, and rows that say nothing happened

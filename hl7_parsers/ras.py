@@ -1,0 +1,298 @@
+"""RAS: what was given. One event per RXA row, or per mixture that several rows describe.
+
+HL7 v2 chapter 4A. RXA-3 is the time of the event that the row is about (a start, a rate change, a stop); RXA-4 means
+something only where it is later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from hl7_parsers import events, fields, tables
+from hl7_parsers.er7 import Er7, Segment
+from hl7_parsers.events import Action, AdministrationEvent, Code, Component, Quantity, Remark, Time
+from hl7_parsers.fields import at
+from hl7_parsers.header import Times
+from hl7_parsers.orders import (
+    OrderGroup,
+    Row,
+    Run,
+    components,
+    join_texts,
+    note_text,
+    order_groups,
+    put_order,
+    put_route,
+)
+from hl7_parsers.profile import SenderProfile
+from hl7_parsers.timestamps import TO_THE_MINUTE, TOO_COARSE, Clock, read_time
+
+_MOMENTS: dict[str, type[AdministrationEvent]] = {
+    "stopped": events.AdministrationStopped,
+    "paused": events.AdministrationPaused,
+    "resumed": events.AdministrationResumed,
+    "rate_changed": events.AdministrationRateChanged,
+    "running": events.AdministrationRateChanged,
+    "not_given": events.AdministrationNotGiven,
+    "voided": events.AdministrationVoided,
+    "unclear": events.AdministrationUnclear,
+}
+_NEED_NO_TIME = frozenset({"not_given", "voided", "unclear"})
+_ACTIONS = {"": Action.ADD, "A": Action.ADD, "U": Action.UPDATE, "D": Action.DELETE, "X": Action.ADD}  # table 0323
+# Drugs of one bag or syringe can be one row each on these routes; two tablets or two injections stay two.
+_MIXTURE_ROUTES = frozenset({"intravenous", "intra_arterial", "subcutaneous", "epidural", "unknown"})
+_NOT_KNOWN = Decimal(999)  # without a unit: how immunisation senders say that they do not know the amount
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is gathered for one event: its values, where each stands, and what could not be read."""
+
+    values: dict[str, Any]
+    places: dict[str, str]
+    remarks: list[Remark] = field(default_factory=list)
+
+    def put(self, name: str, value: object, place: str) -> None:
+        self.values[name] = value
+        self.places[name] = place
+
+    def keep(self, names: set[str]) -> None:
+        """Forget the values of every other name."""
+        for name in self.values.keys() - names:
+            del self.values[name], self.places[name]
+
+    def copy(self) -> Draft:
+        return Draft(dict(self.values), dict(self.places), list(self.remarks))
+
+    def doubt(self, remark: str, place: str) -> None:
+        self.remarks.append(Remark(remark, place))
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """The rows of one administration: one, or one per ingredient."""
+
+    rows: list[Row]
+    group: OrderGroup
+    is_only_drug: bool  # the order's other rows, if any, are of the same drug
+
+    @property
+    def rxa(self) -> Segment:
+        """The row that stands for all."""
+        return self.rows[0].rxa
+
+
+def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> list[AdministrationEvent]:
+    """The events of a RAS message, in its order. Rows that say nothing happened are remarked on in `times`."""
+    found: list[AdministrationEvent] = []
+    for group in order_groups(message):
+        if not group.runs:
+            continue
+        of_order = Draft({}, {})
+        put_order(group, of_order, times, profile)
+        for run in group.runs:
+            draft = of_order.copy()
+            if (rxr := run.rxr or group.rxr) is not None:
+                put_route(rxr, draft)
+            for mixture in mixtures(run, group, draft.values.get("route", tables.UNKNOWN), profile):
+                event = _event(mixture, draft, times, profile)
+                if event is not None:
+                    found.append(event)
+    return found
+
+
+def mixtures(run: Run, group: OrderGroup, route: str, profile: SenderProfile) -> Iterator[Mixture]:
+    """The administrations of a run: rows of different drugs with the same times are one, if the sender means that."""
+    drugs = {fields.code(row.rxa, 5) for each in group.runs for row in each.rows}
+    is_only_drug = len(drugs) == 1
+    if len(run.rows) == 1 or profile.ingredients != "same_times" or route not in _MIXTURE_ROUTES:
+        yield from (Mixture([row], group, is_only_drug) for row in run.rows)
+        return
+    alike: dict[tuple[str, ...], list[Row]] = {}
+    for row in run.rows:
+        rxa = row.rxa
+        alone = "" if rxa.text(3) else str(rxa.number)
+        key = (rxa.text(3), rxa.text(4), rxa.text(profile.word_field), rxa.text(21), alone)
+        alike.setdefault(key, []).append(row)
+    for rows in alike.values():
+        if len({fields.code(row.rxa, 5) for row in rows}) == len(rows):
+            yield Mixture(rows, group, is_only_drug)
+        else:
+            yield from (Mixture([row], group, is_only_drug) for row in rows)
+
+
+def _event(mixture: Mixture, shared: Draft, times: Times, profile: SenderProfile) -> AdministrationEvent | None:
+    """The event of one administration row; None when its word says that nothing happened."""
+    rxa = mixture.rxa
+    word = rxa.text(profile.word_field)
+    meaning = profile.meaning(word)
+    if meaning == "silent":
+        times.remarks.append(Remark("ACTION_WITHOUT_EVENT", at(rxa, profile.word_field)))
+        return None
+    draft = shared.copy()
+    if word:
+        draft.put("word", word, at(rxa, profile.word_field))
+    if meaning == "unclear":
+        draft.doubt("ACTION_UNKNOWN", at(rxa, profile.word_field))
+    start, stop = _put_times(rxa, draft, times.clock, profile)
+    if start is None and stop is None and not rxa.text(3) and meaning not in _NEED_NO_TIME:
+        draft.doubt("TIME_MISSING", at(rxa, 3))
+    _put_identity(rxa, draft, times.clock, profile)
+    _put_amounts(rxa, draft, profile)
+    _put_method(rxa, meaning, draft)
+    _put_parts(mixture, draft, profile)
+    _put_texts(mixture, draft, profile)
+    kind = _kind(meaning, start, stop, draft.values.get("action", Action.ADD))
+    return kind(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
+
+
+def _kind(meaning: str, start: Time | None, stop: Time | None, action: Action) -> type[AdministrationEvent]:
+    """Which event a row is, by its action code, its word and its times."""
+    if action is Action.DELETE:
+        return events.AdministrationVoided
+    if meaning in _MOMENTS and not (meaning == "stopped" and start and stop):
+        return _MOMENTS[meaning]
+    if stop is None:
+        return events.AdministrationStarted
+    return events.AdministrationGiven if start else events.AdministrationStopped
+
+
+def _put_times(rxa: Segment, draft: Draft, clock: Clock, profile: SenderProfile) -> tuple[Time | None, Time | None]:
+    """RXA-3 and RXA-4. The stop counts where it is later than the start, or alone."""
+    start = _exact_time(rxa, 3, draft, clock)
+    stop = _exact_time(rxa, 4, draft, clock) if profile.stop_is == "end" else None
+    if start and stop and stop.at <= start.at:
+        if stop.at < start.at:
+            draft.doubt("STOP_BEFORE_START", at(rxa, 4))
+        if stop.at < start.at or profile.equal_times == "open":
+            stop = None
+    if start:
+        draft.put("at", start, at(rxa, 3))
+    if stop:
+        draft.put("stop", stop, at(rxa, 4))
+    return start, stop
+
+
+def _exact_time(rxa: Segment, number: int, draft: Draft, clock: Clock) -> Time | None:
+    """A time that minutes will be counted from; anything wrong with it is remarked on."""
+    text = rxa.text(number)
+    if not text:
+        return None
+    time, remark = read_time(text, clock)
+    if remark:
+        draft.doubt(remark, at(rxa, number))
+    if time and time.precision not in TO_THE_MINUTE:
+        draft.doubt(TOO_COARSE, at(rxa, number))
+    return time
+
+
+def _put_identity(rxa: Segment, draft: Draft, clock: Clock, profile: SenderProfile) -> None:
+    """Which administration it is, what the sender asks, and when it was charted."""
+    sub_id = rxa.text(profile.sub_id_field) if profile.sub_id_field else ""
+    if sub_id:
+        draft.put("sub_id", sub_id, at(rxa, profile.sub_id_field))
+    code = rxa.text(21).upper() if profile.action_codes else ""
+    if code:
+        if code not in _ACTIONS:
+            draft.doubt("ACTION_CODE_UNKNOWN", at(rxa, 21))
+        draft.put("action", _ACTIONS.get(code, Action.ADD), at(rxa, 21))
+    entered, remark = read_time(rxa.text(profile.entered_field), clock)
+    if remark:
+        draft.doubt(remark, at(rxa, profile.entered_field))
+    if entered:
+        draft.put("entered", entered, at(rxa, profile.entered_field))
+
+
+def _put_amounts(rxa: Segment, draft: Draft, profile: SenderProfile) -> None:
+    """The dose and the rate. An amount per time (RXA-7 "mL/hr") is a rate."""
+    rate = fields.rate(rxa.text(12))
+    if rate:
+        draft.put("rate", rate, at(rxa, 12))
+    text = rxa.text(profile.dose_field)
+    if not text:
+        return
+    amount = _amount(text, fields.unit(rxa, 7), profile)
+    if amount is None:
+        draft.doubt("AMOUNT_UNREADABLE", at(rxa, profile.dose_field))
+    elif not fields.is_per_time(amount.unit):
+        draft.put("dose", amount, at(rxa, profile.dose_field))
+    elif not rate:
+        draft.put("rate", amount, at(rxa, profile.dose_field))
+
+
+def _amount(text: str, unit: str, profile: SenderProfile) -> Quantity | None:
+    number = fields.number(text)
+    if number is None:
+        return fields.number_with_unit(text) if profile.dose_holds_unit else None
+    return None if number == _NOT_KNOWN and not unit else Quantity(number, unit)
+
+
+def _put_method(rxa: Segment, meaning: str, draft: Draft) -> None:
+    """How it was given: the word, else RXR-4, else RXA-26, else that there is a rate."""
+    if meaning == "push":
+        draft.put("method", "push", draft.places["word"])
+    elif "method" not in draft.values:
+        order_type = fields.code(rxa, 26)
+        recorded = tables.method(order_type, fields.NO_CODE)
+        if recorded != tables.UNKNOWN:
+            draft.put("method", recorded, at(rxa, 26))
+        elif meaning != "bolus" and ("rate" in draft.values or fields.is_time_unit(rxa.text(12))):
+            draft.put("method", "infusion", draft.places.get("rate") or at(rxa, 12))
+
+
+def _put_parts(mixture: Mixture, draft: Draft, profile: SenderProfile) -> None:
+    """The drug, and the parts of the mixture where there are two or more."""
+    drug, alternate = fields.codes(mixture.rxa, 5)
+    if drug != fields.NO_CODE:
+        draft.put("drug", drug, at(mixture.rxa, 5))
+    if alternate != fields.NO_CODE:
+        draft.put("alternate", alternate, at(mixture.rxa, 5))
+    parts, place = _parts(mixture, drug, draft.values.get("dose"), profile)
+    if len(parts) > 1:
+        draft.put("components", tuple(parts), place)
+
+
+def _parts(mixture: Mixture, drug: Code, dose: Quantity | None, profile: SenderProfile) -> tuple[list[Component], str]:
+    """RXC where it lists the mixture, else the rows; a single RXC of another drug makes two with the row's own."""
+    is_mixture = len(mixture.rows) > 1
+    parts, place = components(mixture.group, profile) if is_mixture or mixture.is_only_drug else ([], "")
+    if len(parts) > 1:
+        return parts, place
+    if is_mixture:
+        rows = [row.rxa for row in mixture.rows]
+        amounts = [_amount(rxa.text(profile.dose_field), fields.unit(rxa, 7), profile) for rxa in rows]
+        return [Component(fields.code(r, 5), "", a) for r, a in zip(rows, amounts, strict=True)], at(rows[0], 5)
+    if parts and not _is_same_drug(parts[0].drug, drug):
+        other = {"additive": "base", "base": "additive"}.get(parts[0].kind, "")
+        return [Component(drug, other, dose), parts[0]], place
+    return [], ""
+
+
+def _is_same_drug(one: Code, other: Code) -> bool:
+    """Whether two coded elements name the same drug; an empty one names none of its own."""
+    if one.id and other.id:
+        return one.id == other.id
+    return (not other.id and not other.text) or one.text.casefold() == other.text.casefold()
+
+
+def _put_texts(mixture: Mixture, draft: Draft, profile: SenderProfile) -> None:
+    """Notes of the order and the row, and why it was given."""
+    rxa = mixture.rxa
+    following = [nte for row in mixture.rows for nte in row.notes]
+    if following or rxa.raw(9):
+        note = join_texts(iter([draft.values.get("note", ""), note_text(following), _free_text(rxa)]))
+        if note:
+            draft.put("note", note, at(following[0], 3) if following else at(rxa, 9))
+    if profile.indication_field:
+        found = fields.code(rxa, profile.indication_field)
+        if found.text or found.id:
+            draft.put("indication", found.text or found.id, at(rxa, profile.indication_field))
+
+
+def _free_text(rxa: Segment) -> str:
+    """RXA-9: the text of each repetition, else an identifier that is more than a number."""
+    found = [fields.codes_in(raw, rxa)[0] for raw in rxa.repetitions(9)[:20]]
+    return join_texts(code.text or ("" if code.id.isdigit() else code.id) for code in found)

@@ -1,0 +1,81 @@
+"""RDE: drug orders as pharmacy encodes them. What is planned, never what was given."""
+
+from __future__ import annotations
+
+from hl7_parsers import fields
+from hl7_parsers.er7 import Er7, Segment
+from hl7_parsers.events import DrugOrdered, OrderStopped, Quantity
+from hl7_parsers.fields import at
+from hl7_parsers.header import Times
+from hl7_parsers.orders import OrderGroup, components, order_groups, put_order, put_route
+from hl7_parsers.profile import SenderProfile
+from hl7_parsers.ras import Draft
+
+# Table 0119: cancel and discontinue, asked for and done.
+_STOPS = frozenset({"CA", "OC", "CR", "DC", "OD", "DR"})
+
+
+def read_orders(message: Er7, times: Times, profile: SenderProfile) -> list[DrugOrdered | OrderStopped]:
+    """The orders of an RDE message; a group with neither RXE nor RXO that stops nothing is none."""
+    found: list[DrugOrdered | OrderStopped] = []
+    for group in order_groups(message):
+        control = group.orc.text(1).upper() if group.orc is not None else ""
+        if control in _STOPS:
+            found.append(_stopped(group, control, times, profile))
+        elif group.rxe is not None or group.rxo is not None:
+            found.append(_ordered(group, control, times, profile))
+    return found
+
+
+def _stopped(group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> OrderStopped:
+    draft = Draft({}, {})
+    put_order(group, draft, times, profile)
+    draft.keep({"placer", "filler", "entered"})
+    return OrderStopped(**draft.values, control=control, places=draft.places)
+
+
+def _ordered(group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> DrugOrdered:
+    draft = Draft({}, {})
+    put_order(group, draft, times, profile)
+    if control and group.orc is not None:
+        draft.put("control", control, at(group.orc, 1))
+    if group.rxr is not None:
+        put_route(group.rxr, draft)
+        draft.keep(set(DrugOrdered.__struct_fields__))
+    if group.rxe is not None:
+        _put_drug(group.rxe, 2, (3, 4, 5), draft)
+        _put_rate(group.rxe, draft)
+    if group.rxo is not None and "drug" not in draft.values:
+        _put_drug(group.rxo, 1, (2, 3, 4), draft)
+    parts, place = components(group, profile)
+    if parts:
+        draft.put("components", tuple(parts), place)
+    if "method" not in draft.values and "rate" in draft.values:
+        draft.put("method", "infusion", draft.places["rate"])
+    return DrugOrdered(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
+
+
+def _put_drug(segment: Segment, drug_field: int, amount_fields: tuple[int, int, int], draft: Draft) -> None:
+    """The drug and its dose; a range (another maximum) is no dose."""
+    drug, alternate = fields.codes(segment, drug_field)
+    if drug != fields.NO_CODE:
+        draft.put("drug", drug, at(segment, drug_field))
+    if alternate != fields.NO_CODE:
+        draft.put("alternate", alternate, at(segment, drug_field))
+    least, most, unit = amount_fields
+    text, upper = segment.text(least), segment.text(most)
+    if text:
+        number = fields.number(text)
+        if number is None or (upper and fields.number(upper) != number):
+            draft.doubt("AMOUNT_UNREADABLE", at(segment, least))
+        else:
+            draft.put("dose", Quantity(number, fields.unit(segment, unit)), at(segment, least))
+
+
+def _put_rate(rxe: Segment, draft: Draft) -> None:
+    """RXE-23 and RXE-24, or both in RXE-23: the planned rate."""
+    text, unit = rxe.text(23), fields.unit(rxe, 24)
+    number = fields.number(text)
+    rate = Quantity(number, unit) if number is not None and fields.is_per_time(unit) else fields.rate(text)
+    if rate:
+        draft.put("rate", rate, at(rxe, 23))
