@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: So many records are read of a partition before the next partition has its turn.
 _READ_MAX = 100
+#: Seconds between two looks at whether Faust has finished its rebalance, which tells nobody.
+_REBALANCE_LOOK = 0.005
 #: Seconds between two looks for records that may be deleted.
 _TRIM_EVERY = 10.0
 
@@ -164,7 +166,7 @@ class Consumer(faust_private.Consumer):
                 if not self.flow_active:
                     await self.wait(cast(Any, self.can_resume_flow))
                 elif not await self._deliver_round():
-                    await self._heard().wait()
+                    await (asyncio.sleep(_REBALANCE_LOOK) if self.app.rebalancing else self._heard().wait())
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
@@ -217,7 +219,13 @@ class Consumer(faust_private.Consumer):
         return True
 
     def _may_deliver(self, tp: TP) -> bool:
-        return self.app.client_only or tp in self.active_partitions() or tp in self.buffered_partitions()
+        if self.app.client_only:
+            return True
+        if self.app.rebalancing and not self.is_changelog(tp):
+            # Faust lets the streams' partitions go before it seeks and before it empties their queues: what came
+            # through in between would be delivered twice, or thrown away.
+            return False
+        return tp in self.active_partitions() or tp in self.buffered_partitions()
 
     async def _hand_over(self, message: ConsumerMessage) -> bool:
         """Deliver one message; return False when the flow was stopped before a full stream had taken it."""

@@ -64,9 +64,12 @@ def _changed(name: str, reason: str) -> FaustChanged:
 
 
 class Conductor(FaustConductor):
-    """Delivers messages to channels; a topic that is subscribed to late is read after half a second, not 45."""
+    """Delivers messages to channels; a topic that is subscribed to late is read after 4 seconds, not 45.
 
-    _resubscribe_sleep_lock_seconds = 0.5
+    Not sooner: `ask` names its reply topic first and listens to it three seconds later.
+    """
+
+    _resubscribe_sleep_lock_seconds = 4.0
 
 
 class Consumer(FaustConsumer):

@@ -78,25 +78,24 @@ class Store:
         """
         if partitions < 1:
             raise ValueError(f"topic {name}: a topic needs at least one partition, not {partitions}")
-        known = self.topic(name)
-        if known is None or (retention_ms is not None and retention_ms != known.retention_ms):
+        if (known := self.topic(name)) is None or (retention_ms is not None and retention_ms != known.retention_ms):
             with self._transaction():
-                self._put_topic(name, partitions, compacted, retention_ms)
-            self._topics.pop(name, None)
-            known = self.topic(name)
-        assert known is not None
+                known = self._put_topic(name, partitions, compacted, retention_ms)
         if (known.partitions, known.compacted) != (partitions, compacted):
             raise TopicMismatch(
                 f"topic {name} exists with {known.partitions} partitions{' (compacted)' * known.compacted}, not "
                 f"{partitions}{' (compacted)' * compacted}. Keys would land elsewhere: keep the count, or copy the "
                 "topic into one of another name."
             )
+        self._topics[name] = known
         return known
 
-    def _put_topic(self, name: str, partitions: int, compacted: bool, retention_ms: int | None) -> None:
+    def _put_topic(self, name: str, partitions: int, compacted: bool, retention_ms: int | None) -> Topic:
+        """Create the topic and its tables, or set the retention of one that is there and alike."""
         self.connection.execute(
             "INSERT INTO topic (name, partitions, compacted, retention_ms) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET retention_ms = coalesce(excluded.retention_ms, retention_ms)",
+            "ON CONFLICT (name) DO UPDATE SET retention_ms = coalesce(excluded.retention_ms, retention_ms) "
+            "WHERE partitions = excluded.partitions AND compacted = excluded.compacted",
             (name, partitions, int(compacted), retention_ms),
         )
         topic = self._load_topic(name)
@@ -106,13 +105,14 @@ class Store:
             if not self._exists(table.name):
                 for statement in table.create(compacted=topic.compacted):
                     self.connection.execute(statement)
+        return topic
 
     def _exists(self, table: str) -> bool:
         return bool(self._rows("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", table))
 
     def _load_topic(self, name: str) -> Topic | None:
         rows = self._rows("SELECT number, name, partitions, compacted, retention_ms FROM topic WHERE name = ?", name)
-        return next((Topic(*row[:3], compacted=bool(row[3]), retention_ms=row[4]) for row in rows), None)
+        return next((Topic(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows), None)
 
     def topic(self, name: str) -> Topic | None:
         """Return the topic, or None when nobody has created it yet."""

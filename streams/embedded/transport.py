@@ -76,6 +76,8 @@ class Transport(base.Transport):
             raise UnknownTopic(f"topic {name} does not exist, and topic_allow_declare is off")
         described = [topic for topic in self.app.topics if name in topic.topics]
         counts = [topic.partitions for topic in described if topic.partitions]
+        if name == self.app.conf.reply_to:
+            counts = [1]  # an agent may answer before the asker has declared its topic; Faust will say one partition
         self.store.create_topic(
             name,
             counts[0] if counts else self.app.conf.topic_partitions,
