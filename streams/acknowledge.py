@@ -38,6 +38,8 @@ def acknowledgement(peek: Peek, code: str) -> bytes:
     python-hl7 makes it from a header of the values that an answer turns around; a stranger's delimiters and text
     never come back.
     """
+    kind = _plain(peek.kind)
+    now = datetime.now(UTC).strftime("%Y%m%d%H%M%S+0000")
     header = "|".join(
         [
             "MSH",
@@ -46,15 +48,16 @@ def acknowledgement(peek: Peek, code: str) -> bytes:
             _plain(peek.facility),
             "DRIPCODE",
             "",
-            datetime.now(UTC).strftime("%Y%m%d%H%M%S+0000"),
+            now,
             "",
-            _plain(peek.kind),
+            kind if "^" in kind else f"{kind}^",  # python-hl7 wants a trigger, if only an empty one
             _plain(peek.control_id),
             _plain(peek.processing_id) or "P",
             _plain(peek.version) or "2.5.1",
         ]
     )
     message = hl7.parse(header + "\r").create_ack(code, message_id=f"{_process}{next(_counter)}")
+    message.assign_field(now, "MSH", 1, 7)  # its own is UTC and does not say so
     text = str(message)
     if code not in ("AA", "CA"):
         text += f"ERR|||{_INTERNAL if peek.is_readable else _SEQUENCE}|E\r"

@@ -125,8 +125,8 @@ def _without_patient_id(message: Sent) -> bytes:
     return head + b"\rPID|1|||" + rest.split(b"|", 1)[1]
 
 
-def _in_utf_16(message: Sent) -> bytes:
-    return message.text.decode("ascii").encode("utf-16")
+def _without_header(message: Sent) -> bytes:
+    return message.text.split(b"\r", 1)[1]
 
 
 BREAKS: Final[tuple[tuple[str, Callable[[Sent], bytes]], ...]] = (
@@ -134,7 +134,7 @@ BREAKS: Final[tuple[tuple[str, Callable[[Sent], bytes]], ...]] = (
     ("cut before the patient id", _cut_in_patient),
     ("no PID", _without_patient),
     ("no patient id", _without_patient_id),
-    ("in UTF-16", _in_utf_16),
+    ("no MSH", _without_header),
 )
 
 

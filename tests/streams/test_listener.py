@@ -77,7 +77,7 @@ def test_an_answer_means_the_message_is_in_the_file(settings: Settings) -> None:
 
     answer = converse(settings, talk)
     segments = answer.strip(b"\x0b\x1c\r").split(b"\r")
-    assert segments[0].startswith(b"MSH|^~\\&|DRIP|BILL|MAR|SYNTH|") or segments[0].startswith(b"MSH|^~\\&|DRIPCODE|")
+    assert segments[0].startswith(b"MSH|^~\\&|DRIPCODE||MAR|SYNTH|")
     assert segments[1] == b"MSA|AA|C1"
 
 
@@ -101,7 +101,7 @@ def test_a_sender_that_wants_no_answer_gets_none_and_its_message_is_stored(setti
         return await reader.readuntil(b"\x1c\r")
 
     assert b"MSA|AA|C2" in converse(settings, talk)
-    assert stored(settings) == [message(1), message(2)]
+    assert stored(settings) == [message(1, "NE", "NE"), message(2)]
 
 
 def test_text_that_is_no_hl7_is_kept_and_answered_with_an_error(settings: Settings) -> None:
