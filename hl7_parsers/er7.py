@@ -171,6 +171,8 @@ def _segments(text: str, delimiters: Delimiters) -> list[Segment]:
         if line[0] in _LEADING:
             line = line.lstrip(_LEADING)  # noqa: PLW2901 - indented or framed: the same line without it
         name = line[:3].upper()
+        if name == "MSH" and segments and line[3:4] != delimiters.field:
+            name = ""  # the letters alone are no header
         number = counts[name] = counts.get(name, 0) + 1
         segments.append(Segment(name, line, number, delimiters))
     if counts.get("MSH", 0) > 1:

@@ -63,7 +63,7 @@ def order_groups(message: Er7) -> list[OrderGroup]:
         if name == "NTE":
             if groups:
                 _add_note(groups[-1], segment)
-        elif name in _OF_AN_ORDER:
+        elif name in _OF_AN_ORDER and len(segment.line) > len(name):
             if not groups or _begins_group(groups[-1], name):
                 groups.append(OrderGroup(orc=groups[-1].orc if groups and name != "ORC" else None))
             _add(groups[-1], segment)

@@ -128,6 +128,9 @@ def _event(mixture: Mixture, shared: Draft, times: Times, profile: SenderProfile
     """The event of one administration row; None when its word says that nothing happened."""
     rxa = mixture.rxa
     word = rxa.text(profile.word_field)
+    if not word and not any(map(rxa.text, (3, 4, 5, profile.dose_field))):
+        times.remarks.append(Remark("ROW_EMPTY", at(rxa, 3)))
+        return None
     meaning = profile.meaning(word)
     if meaning == "silent":
         times.remarks.append(Remark("ACTION_WITHOUT_EVENT", at(rxa, profile.word_field)))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 # A header begins a message only at the start of a line, never where the letters happen to stand; "FS CR" ends one.
 _BOUNDARY = re.compile(
     rb"(?:\A|(?<=[\r\n\x0b\x1c]))[ \t\x0b\0]*(?:\xef\xbb\xbf)?[ \t\x0b]*"
-    rb"(?=(?P<head>MSH|FHS|BHS|BTS|FTS)(?:[^A-Za-z0-9\s]|[\r\n]|\Z))"
+    rb"(?=(?P<head>(?:MSH|FHS|BHS|BTS|FTS)(?=[^A-Za-z0-9\s])|(?:BTS|FTS)(?=[\r\n]|\Z)))"
     rb"|\x1c(?=[\r\n\x0b\0]|\Z)",
     re.IGNORECASE,
 )
