@@ -60,7 +60,7 @@ class Desk:
                 where = f"{message.topic}[{message.partition}]@{message.offset}"
                 # Where and which error, never its text: it may hold what the record held.
                 log.error("coding failed at %s: %s", where, type(wrong).__name__)
-                out.append(_dead_letter(self.topics, event, f"coding_{type(wrong).__name__}"))
+                out.append(_dead_letter(self.topics, event, f"CODING_{type(wrong).__name__}"))
                 continue
             out += of_encounter
             lines += issued

@@ -167,9 +167,9 @@ class Applier:
                 inbound.partition,
                 inbound.offset,
             )
-            return self._dead(inbound, out, f"internal_{type(wrong).__name__}", "")
+            return self._dead(inbound, out, f"INTERNAL_{type(wrong).__name__}", "")
         if not message.events:
-            return "ignored", "nothing_to_code"
+            return "ignored", "NOTHING_TO_CODE"
         patient, encounter_id = encounter_of(message)
         key = records.encounter_key(patient, encounter_id)
         fact = MessageFact(records.LAYOUT, inbound.received_at, message)
@@ -214,12 +214,12 @@ class Applier:
         try:
             command = records.decode_command(inbound.value)
         except ValueError:
-            self._dead(inbound, out, "unreadable_command", "")
+            self._dead(inbound, out, "UNREADABLE_COMMAND", "")
             return out
         key = records.encounter_key(command.patient, command.encounter_id)
         held = self.partition(inbound.partition).encounters.get(key)
         if command.command != "close" or held is None:
-            self._dead(inbound, out, "unknown_command" if held else "unknown_encounter", "")
+            self._dead(inbound, out, "UNKNOWN_COMMAND" if held else "UNKNOWN_ENCOUNTER", "")
             return out
         if held.standing.is_closed:
             return out

@@ -42,7 +42,7 @@ class Folded:
         elif read.error is not None:
             self.tally.count("dead", read.error.reason)
         elif message is None or not message.events:
-            self.tally.count("ignored", "nothing_to_code")
+            self.tally.count("ignored", "NOTHING_TO_CODE")
         else:
             facts = self.encounters.setdefault(records.encounter_key(*encounter_of(message)), {})
             fact_id = records.message_fact_id(message, read.raw)

@@ -131,5 +131,5 @@ def close_fact_id(cause: str, standing: str) -> bytes:
 
 
 def to_builtins(value: object) -> Any:
-    """A frozen dataclass as what JSON knows."""
-    return msgspec.to_builtins(value)
+    """A frozen dataclass as what JSON knows, and gives back: lists, not tuples."""
+    return msgspec.json.decode(encode(value))

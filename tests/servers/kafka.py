@@ -109,7 +109,8 @@ class KafkaServer:
 
     def _format(self) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*_java(), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
+        # One word, since one id in 64 begins with a hyphen.
+        command = [*_java(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._settings)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
             raise ServerFailed(f"Kafka's data folder could not be formatted\n{done.stdout}{done.stderr}")

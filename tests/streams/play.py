@@ -98,7 +98,11 @@ class Play:
 
     def run(self) -> Outcome:
         """Send everything, close every encounter, wait until it is coded."""
-        quick = {"DRIPCODE_CLOSE_AFTER_DISCHARGE": "500ms", "DRIPCODE_CLOSE_CHECK_EVERY": "200ms"}
+        quick = {
+            "DRIPCODE_CLOSE_AFTER_DISCHARGE": "500ms",
+            "DRIPCODE_CLOSE_CHECK_EVERY": "200ms",
+            "DRIPCODE_INSTANCE": "worker-1",
+        }
         stage = Stage(self.broker.settings.data_dir, {**self.broker.environment, **quick, **self.environment})
         try:
             stage.start_listener()

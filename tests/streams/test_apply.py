@@ -29,10 +29,10 @@ def parse(raw: bytes) -> Message:
     if raw.startswith(b"{"):
         return msgspec.json.decode(raw, type=Message)
     if raw == b"SIU":
-        raise UnsupportedMessage("type_not_coded", "MSH-9", "nothing to do")
+        raise UnsupportedMessage("TYPE_NOT_CODED", "MSH-9", "nothing to do")
     if raw == b"poison":
         raise ZeroDivisionError("a fault of ours")
-    raise MissingPatient("no_patient", "PID-3", "send a patient id")
+    raise MissingPatient("NO_PATIENT", "PID-3", "send a patient id")
 
 
 def applier() -> Applier:
@@ -84,12 +84,12 @@ def test_every_message_is_counted_by_what_became_of_it() -> None:
     out, _ = work.apply([feed.put(raw) for raw in (b"SIU", b"nobody", b"poison", records.encode(started("O1")))], now=0)
     tally = work.partition(0).tally
     assert tally.received == 4
-    assert (tally.applied, tally.ignored) == (1, {"type_not_coded": 1})
-    assert tally.dead == {"no_patient": 1, "internal_ZeroDivisionError": 1}
+    assert (tally.applied, tally.ignored) == (1, {"TYPE_NOT_CODED": 1})
+    assert tally.dead == {"NO_PATIENT": 1, "INTERNAL_ZeroDivisionError": 1}
     dead = [record for record in out if record.topic == TOPICS.dead_letter]
-    assert [dict(record.headers)["reason"] for record in dead] == [b"no_patient", b"internal_ZeroDivisionError"]
+    assert [dict(record.headers)["reason"] for record in dead] == [b"NO_PATIENT", b"INTERNAL_ZeroDivisionError"]
     assert dict(dead[0].headers) == {
-        "reason": b"no_patient",
+        "reason": b"NO_PATIENT",
         "where": b"PID-3",
         "topic": TOPICS.inbound.encode(),
         "partition": b"0",
@@ -181,13 +181,13 @@ def test_a_persons_command_closes_at_once() -> None:
 def test_a_command_for_nobody_is_a_dead_letter() -> None:
     work, feed = applier(), Feed()
     out, _ = work.apply([feed.put(Command("close", "SYNTH|SYN9", "V9"))], now=1)
-    assert [dict(record.headers)["reason"] for record in out] == [b"unknown_encounter"]
+    assert [dict(record.headers)["reason"] for record in out] == [b"UNKNOWN_ENCOUNTER"]
 
 
 def test_a_message_without_events_is_ignored_and_says_why() -> None:
     work, feed = applier(), Feed()
     _, counts = work.apply([feed.put(message(kind="ADT^A31"))], now=0)
-    assert counts.outcomes == {("ignored", "nothing_to_code"): 1}
+    assert counts.outcomes == {("ignored", "NOTHING_TO_CODE"): 1}
 
 
 HISTORY = [
