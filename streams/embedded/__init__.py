@@ -11,16 +11,22 @@ The broker file (no Faust needed; any process)
 
 The worker
     app = faust.App("dripcode", broker=broker_url(path), store="memory://", stream_wait_empty=False)
-    broker_url(path, synchronous="full", poll_ms=5, …): options in `options.Options`; the consumer group is the app's id
+    broker_url(path, synchronous="full", poll_ms=5, …): options in `options.Options`; broker_file(url): back to the path
+    The consumer group is the app's id (`app.conf.id`).
 
 An agent that takes batches
     async for events in stream.noack_take(500, within=0.05):
         …
-        await app.producer.commit_batch(records, offsets)   # records and offsets, one transaction: exactly once
-        await app.producer.send_batch(records)              # records alone, one transaction
-    `records` are `Record`s; `offsets` are the next to read, {TP: offset}. The events need no ack().
+        offsets = app.consumer.offsets_after(events)        # {TP: next to read}; raises when an event is missing
+        await app.producer.commit_batch(records, offsets)   # Records and offsets, one transaction: exactly once
+        await app.producer.send_batch(records)              # Records alone, one transaction
+    The events need no ack(). A topic that is committed so must be read by one agent only.
 
-A failed write raises StoreFailed and ends the app; nothing later is committed. Errors are drawn in `errors`.
+A failed write raises StoreFailed and ends the app; nothing later is committed. Who appended without Faust may open a
+new Store and go on: what it was not told of as appended is not there. Errors are drawn in `errors`.
+
+Limits: one node, one worker per app id, a local disk. Never open the file with the standard library's sqlite3 in a
+process that has a Store: it is another copy of SQLite and drops the locks of ours when it closes.
 """
 
 from .errors import (
@@ -36,7 +42,7 @@ from .errors import (
     UnknownTopic,
     WorkerAlreadyRunning,
 )
-from .options import Options, broker_url
+from .options import Options, broker_file, broker_url
 from .records import Position, Record, StoredRecord, Topic, TopicPartition
 from .store import Store
 
@@ -59,5 +65,6 @@ __all__ = [
     "TopicPartition",
     "UnknownTopic",
     "WorkerAlreadyRunning",
+    "broker_file",
     "broker_url",
 ]

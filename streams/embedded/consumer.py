@@ -15,7 +15,7 @@ from .deliveries import Deliveries
 from .errors import BatchOutOfOrder
 from .lock import WorkerLock
 from .news import News
-from .records import StoredRecord, TopicPartition
+from .records import StoredRecord
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -303,7 +303,7 @@ class Consumer(faust_private.Consumer):
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Write the group's offsets; one that is lower than what is there changes nothing."""
-        self._transport.store.commit(self.app.conf.id, cast(Mapping[TopicPartition, int], offsets))
+        self._transport.store.commit(self.app.conf.id, offsets)
         return True
 
     def offsets_after(self, events: Iterable[EventT[Any]]) -> dict[TP, int]:

@@ -34,7 +34,7 @@ _CLASS_NAMES: tuple[tuple[type, str, str], ...] = (
     (App, "_update_assignment", "partitions that are added while the worker runs"),
     (Fetcher, "_fetcher", "runs the consumer's reading loop"),
 )
-_CONSUMER_NAMES = (
+CONSUMER_NAMES = (
     "_acked", "_acked_index", "_committed_offset", "_unacked_messages", "_buffered_partitions", "_n_acked",
     "_commit_every", "_stopped",
 )  # fmt: skip
@@ -50,7 +50,7 @@ def require_faust() -> None:
 
 def require_instances(consumer: FaustConsumer, conductor: object) -> None:
     """Raise FaustChanged unless the instances have the private attributes we read."""
-    for owner, names in ((consumer, _CONSUMER_NAMES), (conductor, _CONDUCTOR_NAMES)):
+    for owner, names in ((consumer, CONSUMER_NAMES), (conductor, _CONDUCTOR_NAMES)):
         for name in names:
             if not hasattr(owner, name):
                 raise _changed(f"{type(owner).__name__}.{name}", "the transport reads it")

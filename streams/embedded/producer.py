@@ -12,7 +12,7 @@ from mode.utils.times import want_seconds
 from . import faust_private
 from .errors import StoreFailed
 from .faust_private import Outcome
-from .records import Position, Record, TopicPartition
+from .records import Position, Record
 
 if TYPE_CHECKING:
     from .transport import Transport
@@ -83,11 +83,11 @@ class Producer(base.Producer):
         Raises:
             StoreFailed: neither records nor offsets were written, and nothing will be.
         """
-        self._write(records, cast(Mapping[TopicPartition, int], offsets))
+        self._write(records, offsets)
         if self._transport.consumer is not None:
             self._transport.consumer.on_batch_committed(offsets)
 
-    def _write(self, records: Sequence[Record], offsets: Mapping[TopicPartition, int]) -> None:
+    def _write(self, records: Sequence[Record], offsets: Mapping[TP, int]) -> None:
         """Write what was collected and then the records, with the offsets, in one transaction."""
         pending, self._pending = self._pending, []
         for record in records:

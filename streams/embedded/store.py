@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -19,10 +19,13 @@ from . import schema, wake
 from .errors import BadRecord, StoreFailed, TopicMismatch, UnknownTopic
 from .partition_table import PartitionTable
 from .partitioner import partition_for
-from .records import Headers, Position, Record, StoredRecord, Topic, TopicPartition
+from .records import Headers, Position, Record, StoredRecord, Topic
 
 _encode_headers = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(Headers).decode
+
+#: A topic's name and a partition: TopicPartition, Faust's TP or a plain pair.
+Pair = TypeVar("Pair", bound=tuple[str, int])
 
 
 class Store:
@@ -157,9 +160,7 @@ class Store:
         """Append all records or none, in one transaction; return where each was put, in the same order."""
         return self.append_and_commit(records, "", {})
 
-    def append_and_commit(
-        self, records: Sequence[Record], group: str, offsets: Mapping[TopicPartition, int]
-    ) -> list[Position]:
+    def append_and_commit(self, records: Sequence[Record], group: str, offsets: Mapping[Pair, int]) -> list[Position]:
         """Append all records and move the group's committed offsets, in one transaction.
 
         Args:
@@ -173,7 +174,7 @@ class Store:
             wake.notify(self._wake_key)
         return positions
 
-    def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    def commit(self, group: str, offsets: Mapping[Pair, int]) -> None:
         """Move the group's committed offsets (the next to read) forward; none ever moves back."""
         with self._transaction():
             self._advance(group, offsets)
@@ -209,7 +210,7 @@ class Store:
             self.connection.executemany(table.insert, pending)
         return positions
 
-    def _advance(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+    def _advance(self, group: str, offsets: Mapping[Pair, int]) -> None:
         rows = [(group, topic, partition, offset) for (topic, partition), offset in offsets.items()]
         if rows:
             self.connection.executemany(
