@@ -59,7 +59,7 @@ def make_app(settings: Settings) -> faust.App:
         producer_max_request_size=16 * 1024 * 1024,
         consumer_max_fetch_size=16 * 1024 * 1024,
         consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=settings.instance or "",
+        consumer_group_instance_id=settings.instance or None,
     )
 
 
