@@ -1,0 +1,56 @@
+"""Instants and local dates: aware datetimes in, whole microseconds and dates out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from coding.errors import RuleError
+
+MICROSECOND = timedelta(microseconds=1)
+MINUTE = timedelta(minutes=1) // MICROSECOND  # microseconds
+HOUR = 60 * MINUTE
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def instant(moment: datetime) -> int:
+    """Return the microseconds from 1970 to an aware moment, so that clock changes cannot shift a duration."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment_of(at: int, zone: tzinfo | None) -> datetime:
+    """Return the aware moment of an instant, in a zone."""
+    return (EPOCH + timedelta(microseconds=at)).astimezone(zone)
+
+
+@lru_cache
+def zone_named(time_zone: str) -> tzinfo | None:
+    """Return the zone that local dates are of; None when only the offsets of the times are known.
+
+    Raises:
+        RuleError: no such time zone.
+    """
+    if not time_zone:
+        return None
+    try:
+        return ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as unknown:
+        raise RuleError("the encounter's time zone is not an IANA name that is installed") from unknown
+
+
+def local_date(moment: datetime, zone: tzinfo | None) -> date:
+    """Return the date of a moment where the patient was."""
+    return moment.astimezone(zone).date() if zone else moment.date()
+
+
+def date_at(at: int, near: datetime, zone: tzinfo | None) -> date:
+    """Return the local date of an instant; without a zone, by the offset of a moment near it."""
+    return moment_of(at, zone or near.tzinfo).date()
+
+
+def midnight_after(at: int, near: datetime, zone: tzinfo | None) -> int:
+    """Return the instant at which the local date of `at` ends."""
+    local = moment_of(at, zone or near.tzinfo)
+    next_day = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), tzinfo=local.tzinfo)
+    return instant(next_day.astimezone(UTC))

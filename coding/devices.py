@@ -1,0 +1,42 @@
+"""Devices that change the code: pumps that the patient carries, and injectors left on the body."""
+
+from __future__ import annotations
+
+from coding.claim import Family
+from coding.encounter import Administration, Device
+from coding.rules import Rules, read_toml
+from coding.stretches import Stretches, minutes_of
+
+CARRIED = {Device.PORTABLE_PUMP, Device.IMPLANTED_PUMP}
+
+
+def is_portable_pump(administration: Administration) -> bool:
+    """Say whether it ran on a pump that the patient carries, by device or by the product's wording."""
+    return administration.device in CARRIED or _says(administration, "portable_pump")
+
+
+def starts_pump(
+    administration: Administration, family: Family, stretches: Stretches, rules: Rules, *, is_office: bool
+) -> bool:
+    """Say whether it is the start of a long infusion on a carried pump: by device or product, never by duration alone.
+
+    A planned or charted time that is too short makes it an ordinary infusion; a practitioner has no code for drugs
+    other than chemotherapy. Source: CPT 96416, HCPCS C8957 and G0498.
+    """
+    if not is_portable_pump(administration) or (is_office and family is not Family.CHEMOTHERAPY):
+        return False
+    if administration.device is Device.IMPLANTED_PUMP:
+        return True
+    minutes = minutes_of(stretches) if stretches else administration.ordered_minutes
+    return minutes is None or minutes > rules.chemotherapy.prolonged_minutes
+
+
+def is_on_body_injector(administration: Administration) -> bool:
+    """Say whether it is a device left on the patient, by device or by the product's wording."""
+    return administration.device is Device.ON_BODY_INJECTOR or _says(administration, "on_body_injector")
+
+
+def _says(administration: Administration, words: str) -> bool:
+    """Say whether the product's name has one of the words."""
+    name = administration.drug.name.casefold()
+    return any(word in name for word in read_toml("drug_names.toml")[words])

@@ -1,0 +1,224 @@
+"""The drug dictionary: what a product's name or code says of its ingredient and class."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache, lru_cache
+
+from coding.encounter import Drug
+from coding.errors import FormularyError
+from coding.rules import read_toml
+from coding.tables import engine_numbers, rows_of
+
+
+class DrugClass(StrEnum):
+    """What a drug is to the rules. Diagnosis does not change it."""
+
+    THERAPEUTIC = "therapeutic"
+    HYDRATION = "hydration"
+    CHEMOTHERAPY = "chemotherapy"
+    HORMONAL_ANTINEOPLASTIC = "hormonal_antineoplastic"
+    COMPLEX_BIOLOGIC = "complex_biologic"
+    VACCINE = "vaccine"
+    BLOOD_PRODUCT = "blood_product"
+    FLUSH = "flush"
+    CONTRAST = "contrast"
+    SEDATION = "sedation"
+    NUTRITION = "nutrition"
+    SELF_ADMINISTERED = "self_administered"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A row of the dictionary. `ingredient` is what makes two products the same drug."""
+
+    name: str
+    drug_class: DrugClass
+    ingredient: str
+    hcpcs: str = ""
+    resource_rank: int = 0
+    tag: str = ""  # a product with a code or a rule of its own
+
+
+REQUIRED = ("code", "coding_system", "name", "drug_class")
+WORDS = read_toml("drug_names.toml")
+BRACKETED = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+STRENGTH = re.compile(
+    r"(?<![a-z0-9/.])\d[\d.,]*\s*-?(?:"
+    + "|".join(WORDS["units"])
+    + r")(?:\s*/\s*(?:[\d.,]+\s*)?[a-z0-9]+)?(?![a-z0-9%])"
+)
+DILUENT = re.compile(r"\s+in\s+(?:" + "|".join(WORDS["diluents"]) + r"|\d).*")
+NOISE = re.compile(r"(?<![a-z0-9])(?:" + "|".join(WORDS["noise"]) + r")(?![a-z0-9])")
+SALTS = re.compile(r"(?:\s+(?:" + "|".join(WORDS["salts"]) + r"))+$")
+PERCENT = re.compile(r"(?<!\S)\d[\d.]*\s*%(?!\S)")
+SUFFIX = re.compile(r"-[a-z]{4}$")
+LOOSE_PERCENT = re.compile(r"(\d)\s+%")
+
+
+@lru_cache(maxsize=65536)
+def simple_name(name: str) -> str:
+    """Return a name in small letters, its white space collapsed."""
+    return LOOSE_PERCENT.sub(r"\1%", " ".join(name.casefold().split()))
+
+
+@lru_cache(maxsize=65536)
+def ingredient_name(name: str) -> str:
+    """Return what is left of a product's name without strength, remarks, form, diluent and device.
+
+    Drug identity is the ingredient: bracketed remarks, text after a comma, "bolus" and "test dose" do not count.
+    """
+    text = BRACKETED.sub(" ", simple_name(name))
+    text = DILUENT.sub(" ", STRENGTH.sub(" ", text).split(", ")[0].rstrip(","))
+    stripped = " ".join(NOISE.sub(" ", text).replace(" - ", " ").split()).strip(" -/.")
+    return stripped or simple_name(name)
+
+
+@lru_cache(maxsize=65536)
+def name_keys(name: str) -> tuple[str, ...]:
+    """Return the keys a name may be found under, the most exact first."""
+    simple, ingredient = simple_name(name), ingredient_name(name)
+    without_percent = " ".join(PERCENT.sub(" ", ingredient).split()) or ingredient
+    without_salt = SALTS.sub("", without_percent) or without_percent
+    keys = (simple, BRACKETED.sub(" ", simple).strip(), ingredient, without_percent, without_salt)
+    return tuple(dict.fromkeys((*keys, *(SUFFIX.sub("", key) for key in keys))))
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Products by code and by name. A name that rows of different classes share is None: it decides nothing."""
+
+    by_code: Mapping[tuple[str, str], Product]
+    by_name: Mapping[str, Product | None]
+
+    def find(self, drug: Drug) -> Product | None:
+        """Return the product by code, else by name, else None."""
+        if drug.code and (product := self.by_code.get((drug.code_system.casefold(), drug.code.casefold()))):
+            return product
+        return next((found for key in name_keys(drug.name) if (found := self.by_name.get(key))), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Formulary:
+    """Shelves in the order they are searched, the site's before the built-in one. `version` names the content."""
+
+    shelves: tuple[Shelf, ...]
+    found: dict[Drug, Product | None] = field(default_factory=dict)  # answers given before
+
+    def find(self, drug: Drug) -> Product | None:
+        """Return what the dictionary says of a drug; None when it does not know it."""
+        try:
+            return self.found[drug]
+        except KeyError:
+            product = next((found for shelf in self.shelves if (found := shelf.find(drug))), None)
+            if len(self.found) < engine_numbers()["answers_kept"]:
+                self.found[drug] = product
+            return product
+
+    def with_site_rows(self, text: str, where: str) -> Formulary:
+        """Return a formulary in which a site's CSV wins.
+
+        Args:
+            text: CSV with a header of at least code, coding_system, name, drug_class.
+            where: the file, for errors.
+
+        Raises:
+            FormularyError: a column is missing, or a row cannot be used; names the line.
+        """
+        rows = [(line, row) for line, row in _site_rows(text, where) if any(row.values())]
+        products = [(row, self._product(row, f"{where}: line {line}")) for line, row in rows]
+        by_code = {
+            (row["coding_system"].casefold(), row["code"].casefold()): product
+            for row, product in products
+            if row["code"]
+        }
+        return Formulary((Shelf(by_code, _names([(p, (p.name,)) for _, p in products])), *self.shelves))
+
+    def _product(self, row: Mapping[str, str], where: str) -> Product:
+        """Return one row as a product; what it does not say of the ingredient, the known name may.
+
+        Raises:
+            FormularyError: no code and no name, or a class that is not known.
+        """
+        if not row["code"] and not row["name"]:
+            raise FormularyError(f"{where}: needs a code or a name")
+        known = {drug_class.value: drug_class for drug_class in DrugClass}
+        drug_class = known.get(row["drug_class"].casefold())
+        if drug_class is None:
+            raise FormularyError(f"{where}: no drug_class {row['drug_class']!r}; one of {', '.join(known)}")
+        rank = row.get("resource_rank", "")
+        if rank and not rank.isdecimal():
+            raise FormularyError(f"{where}: resource_rank must be a whole number")
+        builtin = self.find(Drug("", "", row["name"])) if row["name"] else None
+        ingredient = row.get("ingredient") or (builtin.ingredient if builtin else ingredient_name(row["name"]))
+        return Product(
+            name=row["name"],
+            drug_class=drug_class,
+            ingredient=ingredient or row["code"],
+            hcpcs=row.get("hcpcs") or (builtin.hcpcs if builtin else ""),
+            resource_rank=int(rank)
+            if rank
+            else builtin.resource_rank
+            if builtin
+            else engine_numbers()["resource_rank"],
+            tag=row.get("tag") or (builtin.tag if builtin else ""),
+        )
+
+
+def _site_rows(text: str, where: str) -> Iterable[tuple[int, dict[str, str]]]:
+    """Yield a site's rows with their line numbers, values stripped.
+
+    Raises:
+        FormularyError: a column is missing, or a row has more fields than the header.
+    """
+    reader = csv.DictReader(text.removeprefix("\ufeff").splitlines(), restval="")
+    columns = [name.strip().casefold() for name in reader.fieldnames or ()]
+    if missing := [name for name in REQUIRED if name not in columns]:
+        raise FormularyError(f"{where}: line 1: needs the columns {', '.join(REQUIRED)}; lacks {', '.join(missing)}")
+    reader.fieldnames = columns
+    for row in reader:
+        if None in row:
+            raise FormularyError(
+                f"{where}: line {reader.line_num}: more fields than the header; quote texts with commas"
+            )
+        yield reader.line_num, {key: (value or "").strip() for key, value in row.items()}
+
+
+def _names(products: Iterable[tuple[Product, Iterable[str]]]) -> dict[str, Product | None]:
+    """Return products by the keys of their names; full names win over shortened ones."""
+    exact: dict[str, Product | None] = {}
+    shortened: dict[str, Product | None] = {}
+    for product, names in products:
+        for name in filter(None, names):
+            exact[simple_name(name)] = product
+            key = ingredient_name(name)
+            other = shortened.setdefault(key, product)
+            if other is None or other.drug_class is not product.drug_class:
+                shortened[key] = None
+    return {**shortened, **exact}
+
+
+@cache
+def default_formulary() -> Formulary:
+    """Return the built-in dictionary of common drugs, by generic and brand name and by HCPCS code."""
+    rows = rows_of("drugs.csv", "ingredient,drug_class,hcpcs,resource_rank,tag,other_names")
+    products = [(_builtin(row), (row["ingredient"], *row["other_names"].split("|"))) for row in rows]
+    by_code = {("hcpcs", code.casefold()): product for product, _ in products for code in product.hcpcs.split() if code}
+    return Formulary((Shelf(by_code, _names(products)),))
+
+
+def _builtin(row: Mapping[str, str]) -> Product:
+    """Return one row of the built-in dictionary."""
+    return Product(
+        name=row["ingredient"],
+        drug_class=DrugClass(row["drug_class"]),
+        ingredient=row["ingredient"],
+        hcpcs=row["hcpcs"],
+        resource_rank=int(row["resource_rank"] or engine_numbers()["resource_rank"]),
+        tag=row["tag"],
+    )

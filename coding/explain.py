@@ -1,0 +1,77 @@
+"""A person's view of a coded encounter: when each administration ran, and what each line rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+
+from coding.claim import ClaimLine, CodedEncounter, Finding
+from coding.dates import zone_named
+from coding.encounter import Administration, Encounter
+from coding.tables import catalogue
+
+
+def explain(encounter: Encounter, coded: CodedEncounter) -> str:
+    """Return the timeline by access site, then each line with its minutes, rules and sources, then the findings."""
+    zone = zone_named(encounter.time_zone)
+    parts = [f"Encounter {encounter.encounter_id}: {len(coded.lines)} lines, {len(coded.findings)} findings"]
+    parts.append(f"Rules {coded.rules_version}, policy {coded.policy}, {encounter.setting.value} claim\n")
+    for site, ones in _by_site(encounter.administrations).items():
+        parts.append(f"{site or 'no access site recorded'}")
+        parts += [_timeline_row(one, coded, zone) for one in ones]
+        parts.append("")
+    names = {finding.finding_id: finding for finding in coded.findings}
+    parts += [row for line in coded.lines for row in _line_rows(line, names)]
+    without = [finding for finding in coded.findings if not finding.codes_at_stake]
+    parts += [
+        f"{finding.kind} ({finding.severity.value}) {_ids(finding.administration_ids)}: {finding.text}"
+        for finding in without
+    ]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _by_site(administrations: Iterable[Administration]) -> dict[str, list[Administration]]:
+    """Return the administrations by access site, in order of start."""
+    by_site: dict[str, list[Administration]] = {}
+    for one in sorted(administrations, key=lambda one: (one.access_site, _first(one), one.administration_id)):
+        by_site.setdefault(one.access_site, []).append(one)
+    return by_site
+
+
+def _first(one: Administration) -> str:
+    """Return an administration's first time as text that sorts; what has no time comes last."""
+    times = [time for run in one.runs for time in (run.start, run.stop) if time]
+    return min(times).isoformat() if times else "~"
+
+
+def _timeline_row(one: Administration, coded: CodedEncounter, zone: tzinfo | None) -> str:
+    """Return one row of the timeline: the runs, the drug, the codes it came to."""
+    runs = ", ".join(f"{_clock(run.start, zone)}-{_clock(run.stop, zone)}" for run in one.runs)
+    codes = [f"{line.code}x{line.units}" for line in coded.lines if one.administration_id in line.administration_ids]
+    return f"  {runs:<23}  {one.drug.name:<32}  {' '.join(codes) or '-':<16}  {one.administration_id}"
+
+
+def _clock(time: datetime | None, zone: tzinfo | None) -> str:
+    """Return a time as month, day, hour and minute; a question mark when it is not documented."""
+    if time is None:
+        return "?"
+    return (time.astimezone(zone) if zone else time).strftime("%m-%d %H:%M")
+
+
+def _line_rows(line: ClaimLine, names: dict[str, Finding]) -> list[str]:
+    """Return one line and, under it, what it rests on."""
+    code = "-".join((line.code, *line.modifiers))
+    minutes = "" if line.minutes is None else f", {line.minutes} minutes"
+    label = catalogue()[line.code].label
+    rows = [
+        f"{line.service_date} {code} x{line.units} [{line.status.value}] {label}{minutes} {_ids(line.administration_ids)}"
+    ]
+    rows += [f"    {reason.text}  ({reason.rule}; {reason.source})" for reason in line.reasons]
+    found = [names[finding] for finding in line.findings]
+    rows += [f"    ! {finding.kind} ({finding.severity.value}): {finding.text}" for finding in found]
+    return [*rows, ""]
+
+
+def _ids(administration_ids: Iterable[str]) -> str:
+    """Return administration ids in brackets."""
+    return f"<{', '.join(administration_ids)}>"

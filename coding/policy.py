@@ -1,0 +1,228 @@
+"""The named switches and their presets: every rule that payers or publishers decide differently."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cache
+
+from coding.drugs import DrugClass
+from coding.encounter import Setting
+from coding.errors import PolicyError
+from coding.reasons import Wording, wordings
+from coding.rules import read_toml
+
+SETTINGS = {setting.value: setting for setting in Setting}
+NOT_SWITCHES = {"name", "payer", "is_payer_known", "setting", "drug_classes", "digest", "wording"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Policy:
+    """Every switch with its value. What each means: coding/data/switches.toml."""
+
+    name: str  # the preset, and what a site changed
+    payer: str
+    is_payer_known: bool
+    setting: Setting
+    drug_classes: Mapping[str, DrugClass]  # ingredients that this payer or site puts in another class
+    digest: str  # of every switch: the same text for the same policy on any machine
+    wording: Mapping[str, Wording]  # how each rule is told, its switches already filled in
+    pro_initial_fallback: str
+    pro_hyd_primary: str
+    initial_tiebreak: str
+    initial_scope: str
+    seconds: str
+    zero_duration: str
+    equal_times_mean: str
+    bag_gap_tolerance_min: int
+    missing_stop: str
+    stop_calc: str
+    time_source: str
+    overlap: str
+    concurrent_min: int
+    concurrent_scope: str
+    same_drug: str
+    bolus_drip: str
+    additional_hour_min: int | None
+    hyd_combine: str
+    hyd_push_minutes: str
+    hyd_separate_site: str
+    hyd_indication: str
+    hyd_min_ml: int | None
+    kvo_rate_ml_h: int | None
+    toxicity_hydration: str
+    hyd_seq_modifier: str
+    midnight_units: str
+    second_site: str
+    site_modifier: str
+    encounter_modifier: str
+    second_visit: str
+    pair_modifier: str
+    complex_biologic: str
+    complex_biologic_injection: str
+    prolonged_pump: str
+    inj_split: str
+    hormonal_injections: str
+    sc_insulin: str
+    tpn: str
+    transfusion_premed: str
+    payment_window: str
+    unit_caps: str
+    justify_96367_68: str
+    per_visit_codes: str
+    zero_waste_unit_mod: str
+    mod_340b: str
+
+
+def switch_names() -> tuple[str, ...]:
+    """Return the names of all switches, in the order of Policy."""
+    return tuple(field.name for field in fields(Policy) if field.name not in NOT_SWITCHES)
+
+
+def preset_of(setting: Setting, payer: str) -> str:
+    """Return the name of the preset for a claim type and a payer; Medicare's when the payer is not known."""
+    if payer and "medicare" not in payer.casefold():
+        return "commercial"
+    return "medicare-opps" if setting is Setting.FACILITY else "medicare-professional"
+
+
+def load_policy(setting: Setting, payer: str = "", overrides: Mapping[str, object] | None = None) -> Policy:
+    """Return the policy for a claim type and payer: preset, then the site's word, then the site's word on this payer.
+
+    Raises:
+        PolicyError: an unknown switch or value; names the nearest known one.
+    """
+    name, switches, classes = preset_of(setting, payer), _defaults(), dict[str, DrugClass]()
+    for layer in _preset_layers(name, setting, payer):
+        switches.update(_checked(layer, f"preset {name}"))
+    site = _site_layers(overrides or {}, payer)
+    for layer in site:
+        classes.update(_classes(layer))
+        switches.update(_checked(layer, "policy"))
+    changed = {key: value for layer in site for key, value in _checked(layer, "policy").items()}
+    changed.update({f"{drug}": drug_class.value for drug, drug_class in classes.items()})
+    shown = "".join(f"+{key}={value}" for key, value in sorted(changed.items()))
+    content = json.dumps([name, setting.value, sorted(switches.items()), sorted(classes.items())])
+    return Policy(
+        name=name + shown,
+        payer=payer,
+        is_payer_known=bool(payer),
+        setting=setting,
+        drug_classes=classes,
+        digest=hashlib.sha256(content.encode()).hexdigest(),
+        wording=wordings(switches),
+        **switches,  # type: ignore[arg-type]  # _checked has seen every name and value
+    )
+
+
+def read_policy_overrides(text: str, where: str) -> Mapping[str, object]:
+    """Read a site's policy: one TOML file of switches, [drug_classes], and [payers.NAME] tables of the same.
+
+    Raises:
+        PolicyError: not TOML, or an unknown switch or value; names the nearest known one.
+    """
+    try:
+        overrides = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        raise PolicyError(f"{where}: not TOML: {wrong}") from wrong
+    for layer, part in [(overrides, where), *((t, f"{where} [payers.{p}]") for p, t in _payers(overrides, where))]:
+        try:
+            _checked(layer, part)
+            _classes(layer)
+        except PolicyError as wrong:
+            raise PolicyError(str(wrong) if str(wrong).startswith(where) else f"{part}: {wrong}") from wrong
+    return overrides
+
+
+def _payers(overrides: Mapping[str, object], where: str) -> list[tuple[str, Mapping[str, object]]]:
+    """Return the payer tables of a site's policy."""
+    payers = overrides.get("payers", {})
+    if not isinstance(payers, Mapping) or not all(isinstance(table, Mapping) for table in payers.values()):
+        raise PolicyError(f"{where}: [payers.NAME] must be tables of switches")
+    return list(payers.items())
+
+
+@cache
+def _definitions() -> Mapping[str, Mapping[str, object]]:
+    """Return what each switch may be; exactly the switches of Policy."""
+    table = read_toml("switches.toml")
+    assert set(table) == set(switch_names()), set(table) ^ set(switch_names())
+    return table
+
+
+def _defaults() -> dict[str, object]:
+    """Return every switch at its default; None is off."""
+    return {name: row.get("default") for name, row in _definitions().items()}
+
+
+def _preset_layers(name: str, setting: Setting, payer: str) -> list[Mapping[str, object]]:
+    """Return a preset's switches, those for the claim type after those for both."""
+    preset = read_toml(f"presets/{name}.toml")
+    layers = [preset, preset.get(setting.value, {})]
+    return layers if payer else [*layers, read_toml("presets/unknown-payer.toml")]
+
+
+def _site_layers(overrides: Mapping[str, object], payer: str) -> list[Mapping[str, object]]:
+    """Return the site's switches, then those for the payer."""
+    return [
+        overrides,
+        *(table for name, table in _payers(overrides, "policy") if name.casefold() == payer.casefold()),
+    ]
+
+
+def _classes(layer: Mapping[str, object]) -> dict[str, DrugClass]:
+    """Return the ingredients that a layer puts in another class."""
+    table = layer.get("drug_classes", {})
+    if not isinstance(table, Mapping):
+        raise PolicyError("drug_classes: must be a table of ingredient = class")
+    known = {drug_class.value: drug_class for drug_class in DrugClass}
+    for drug, value in table.items():
+        if value not in known:
+            raise PolicyError(f"drug_classes: {drug}: no class {value!r}; {_nearest(str(value), known)}")
+    return {str(drug).casefold(): known[value] for drug, value in table.items()}
+
+
+def _checked(layer: Mapping[str, object], where: str) -> dict[str, object]:
+    """Return the switches of a layer, names in small letters.
+
+    Raises:
+        PolicyError: an unknown switch or value.
+    """
+    switches = {}
+    for key, value in layer.items():
+        name = key.casefold()
+        if name in {"setting", "drug_classes", "payers", *SETTINGS}:
+            continue
+        if name not in _definitions():
+            raise PolicyError(f"{where}: no switch {key!r}; {_nearest(name, _definitions())}")
+        switches[name] = _value(name, value, where)
+    return switches
+
+
+def _value(name: str, value: object, where: str) -> object:
+    """Return a switch's value when it is a known one; "off" empties a switch that is a number or nothing."""
+    row = _definitions()[name]
+    if "values" in row:
+        known = row["values"]
+        assert isinstance(known, list)
+        if value not in known:
+            raise PolicyError(f"{where}: {name}: no value {value!r}; {_nearest(str(value), known)}")
+        return value
+    if value == "off" and "default" not in row:
+        return None
+    bounds = row["range"]
+    assert isinstance(bounds, list)
+    lowest, highest = bounds
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+        raise PolicyError(f"{where}: {name}: must be a whole number from {lowest} to {highest}")
+    return value
+
+
+def _nearest(word: str, known: Mapping[str, object] | list[str]) -> str:
+    """Say which known word is nearest, else all of them."""
+    near = get_close_matches(word, list(known), n=1)
+    return f"the nearest is {near[0]!r}" if near else "known are " + ", ".join(sorted(known))

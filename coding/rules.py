@@ -1,0 +1,263 @@
+"""Rules in force on a date: the dated tables of coding/data, one dataclass per table."""
+
+from __future__ import annotations
+
+import tomllib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from importlib import resources
+from typing import Any, ClassVar
+
+from coding.errors import NoRuleInForce, TableError
+
+ROW_FIELDS = {"label", "unit", "source", "values"}
+
+
+@dataclass(frozen=True, slots=True)
+class HydrationRules:
+    """Codes and times of hydration on one date. Minutes are whole."""
+
+    TABLE: ClassVar[str] = "hydration.toml"
+    initial_code: str
+    additional_code: str
+    initial_minutes_min: int
+    additional_minutes_min: int
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class TherapeuticRules:
+    """Codes and times of therapeutic, prophylactic and diagnostic drugs on one date."""
+
+    TABLE: ClassVar[str] = "therapeutic.toml"
+    initial_code: str
+    additional_code: str
+    sequential_code: str
+    concurrent_code: str
+    push_initial_code: str
+    push_sequential_code: str
+    push_repeat_code: str
+    injection_code: str
+    intra_arterial_code: str
+    on_body_injector_code: str
+    unlisted_code: str
+    prolonged_pump_code: str
+    initial_minutes_min: int
+    additional_minutes_min: int
+    infusion_rank: int
+    push_rank: int
+    push_interval_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChemotherapyRules:
+    """Codes and times of chemotherapy and other highly complex drugs on one date."""
+
+    TABLE: ClassVar[str] = "chemotherapy.toml"
+    initial_code: str
+    additional_code: str
+    sequential_code: str
+    push_initial_code: str
+    push_sequential_code: str
+    injection_code: str
+    hormonal_injection_code: str
+    intralesional_few_code: str
+    intralesional_many_code: str
+    intralesional_few_max: int
+    prolonged_pump_code: str
+    clinic_pump_code: str
+    prolonged_minutes: int
+    intra_arterial_push_code: str
+    intra_arterial_initial_code: str
+    intra_arterial_additional_code: str
+    intra_arterial_pump_code: str
+    intrapleural_code: str
+    intraperitoneal_code: str
+    intrathecal_code: str
+    reservoir_code: str
+    portable_refill_code: str
+    implanted_refill_code: str
+    unlisted_code: str
+    initial_minutes_min: int
+    additional_minutes_min: int
+    infusion_rank: int
+    push_rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubcutaneousRules:
+    """Codes and times of infusions under the skin on one date."""
+
+    TABLE: ClassVar[str] = "subcutaneous.toml"
+    initial_code: str
+    additional_code: str
+    set_up_code: str
+    initial_minutes_min: int
+    additional_minutes_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourRules:
+    """Codes of services beside our families; "" where there was none on the date."""
+
+    TABLE: ClassVar[str] = "neighbours.toml"
+    transfusion_code: str
+    device_flush_code: str
+    declotting_code: str
+    vaccine_first_code: str
+    vaccine_next_code: str
+    vaccine_first_oral_code: str
+    vaccine_next_oral_code: str
+    influenza_vaccine_code: str
+    pneumococcal_vaccine_code: str
+    hepatitis_b_vaccine_code: str
+    covid_vaccine_code: str
+    rsv_antibody_code: str
+    rsv_antibody_counselled_code: str
+    pemivibart_code: str
+    tocilizumab_covid_first_code: str
+    tocilizumab_covid_next_code: str
+    visit_infusion_code: str
+    visit_chemotherapy_injected_code: str
+    visit_chemotherapy_infused_code: str
+    visit_chemotherapy_both_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where plausibility ends and when a person is asked."""
+
+    TABLE: ClassVar[str] = "limits.toml"
+    push_review_minutes_max: int
+    relocation_minutes_max: int
+    long_run_minutes: int
+    rejected_run_minutes: int
+    late_entry_minutes: int
+    split_injection_minutes: int
+    kvo_review_rate: int
+    payment_window_days: int
+    facility_places_of_service: tuple[str, ...]
+
+
+TABLES: tuple[type[Any], ...] = (
+    HydrationRules,
+    TherapeuticRules,
+    ChemotherapyRules,
+    SubcutaneousRules,
+    NeighbourRules,
+    Limits,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything in force on one date."""
+
+    hydration: HydrationRules
+    therapeutic: TherapeuticRules
+    chemotherapy: ChemotherapyRules
+    subcutaneous: SubcutaneousRules
+    neighbours: NeighbourRules
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class DatedRule:
+    """One rule over time: what holds from each date until the next, rising; None from its end on."""
+
+    name: str
+    label: str
+    unit: str
+    source: str
+    effective: tuple[date, ...]
+    values: tuple[Any, ...]
+
+    def on(self, service_date: date) -> Any:
+        """Return the value in force on the date.
+
+        Raises:
+            NoRuleInForce: the date is before the first row or after the end.
+        """
+        row = bisect_right(self.effective, service_date)
+        if row == 0 or self.values[row - 1] is None:
+            raise NoRuleInForce(f"{self.name}: no rule in force on {service_date.isoformat()}; add a dated row for it")
+        return self.values[row - 1]
+
+
+def read_data(name: str) -> str:
+    """Return the text of a file of coding/data."""
+    return resources.files("coding.data").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def read_toml(name: str) -> Mapping[str, Any]:
+    """Return a TOML file of coding/data."""
+    return tomllib.loads(read_data(name))
+
+
+def dated_rule(name: str, row: Mapping[str, Any]) -> DatedRule:
+    """Read one rule of a table.
+
+    Raises:
+        TableError: a field is missing or too many, or the dates do not rise.
+    """
+    if set(row) != ROW_FIELDS:
+        raise TableError(f"{name}: has {sorted(row)}, needs exactly {sorted(ROW_FIELDS)}")
+    if not all(isinstance(row[field], str) and row[field] for field in ROW_FIELDS - {"values"}):
+        raise TableError(f"{name}: label, unit and source must be texts that say something")
+    dates = tuple(value.get("effective") for value in row["values"])
+    if not dates or not all(isinstance(when, date) for when in dates) or list(dates) != sorted(set(dates)):
+        raise TableError(f"{name}: every value needs an effective date, and the dates must rise")
+    return DatedRule(name, row["label"], row["unit"], row["source"], dates, tuple(map(_value, row["values"])))
+
+
+def _value(row: Mapping[str, Any]) -> Any:
+    """Return the value of one dated row; None where the rule ends."""
+    if set(row) == {"effective", "ended"} and row["ended"] is True:
+        return None
+    if set(row) != {"effective", "value"}:
+        raise TableError(f"a dated row has {sorted(row)}, needs effective and value, or effective and ended = true")
+    return tuple(row["value"]) if isinstance(row["value"], list) else row["value"]
+
+
+def dated_rules(table: type[Any]) -> Mapping[str, DatedRule]:
+    """Read a table of dated rules; its keys are exactly the fields of `table`.
+
+    Raises:
+        TableError: a rule is missing or unknown, or has another shape.
+    """
+    rows = read_toml(table.TABLE)
+    wanted = {field.name for field in fields(table)}
+    if set(rows) != wanted:
+        raise TableError(f"{table.TABLE}: missing {sorted(wanted - set(rows))}, unknown {sorted(set(rows) - wanted)}")
+    return {name: dated_rule(f"{table.TABLE} {name}", row) for name, row in rows.items()}
+
+
+@cache
+def _change_dates() -> tuple[date, ...]:
+    """Return every date on which any rule changes, rising."""
+    return tuple(sorted({when for t in TABLES for rule in dated_rules(t).values() for when in rule.effective}))
+
+
+_SINCE: dict[int, Rules] = {}  # the rules of each period, by the number of changes before it
+
+
+def rules_on(service_date: date) -> Rules:
+    """Return all rules in force on the date of service.
+
+    Raises:
+        NoRuleInForce: a rule has no row for the date.
+    """
+    change = bisect_right(_change_dates(), service_date)
+    rules = _SINCE.get(change)
+    if rules is None:
+        rules = _SINCE[change] = Rules(*(_resolved(table, service_date) for table in TABLES))
+    return rules
+
+
+def _resolved(table: type[Any], service_date: date) -> Any:
+    """Return a table's dataclass with the values in force on the date."""
+    return table(**{name: rule.on(service_date) for name, rule in dated_rules(table).items()})

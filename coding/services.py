@@ -1,0 +1,98 @@
+"""What the steps pass on: a screened administration, a service made of some, a draft of a line, a note for a finding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from coding.claim import Family, Reason, Role
+from coding.drugs import DrugClass
+from coding.encounter import Administration
+from coding.stretches import Stretches
+
+
+class Technique(StrEnum):
+    """What an administration counts as, whatever was recorded."""
+
+    INFUSION = "infusion"
+    PUSH = "push"
+    INJECTION = "injection"
+
+
+class Identity(NamedTuple):
+    """What was given: the ingredient (of a mix: all of them), its class, and what the dictionary says besides."""
+
+    ingredient: str
+    drug_class: DrugClass
+    resource_rank: int
+    tag: str
+    hcpcs: str
+    flags: tuple[str, ...]
+
+
+class Given(NamedTuple):
+    """One administration that is ours to code, its times checked.
+
+    `stretches` is the running time that may be coded; empty when it was given at a moment or a time is missing.
+    """
+
+    administration: Administration
+    ids: tuple[str, ...]  # more than one when records of one bag were put together
+    identity: Identity
+    family: Family
+    stretches: Stretches
+    start: int  # microseconds since 1970; 0 when no time is known
+    start_time: datetime | None
+    has_stop: bool
+    site: str
+    flags: tuple[str, ...]
+
+
+class Note(NamedTuple):
+    """Something to say of administrations that no line says. `severity` "" is that of the kind."""
+
+    kind: str
+    administration_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One drug run or given as one: what a coder would write on one row of a worksheet."""
+
+    given: tuple[Given, ...]
+    administration_ids: tuple[str, ...]
+    ingredient: str
+    family: Family
+    technique: Technique
+    site: str
+    stretches: Stretches
+    start: int
+    stop: int
+    minutes: int  # whole minutes run
+    start_date: date
+    resource_rank: int
+    flags: tuple[str, ...]
+    reasons: tuple[Reason, ...]  # how it became this service
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A claim line before dates, modifiers, edits and ids.
+
+    `counted` is the time the units are made of, empty when the code is not timed; the first unit begins
+    `first_minute` minutes into it.
+    """
+
+    service: Service
+    code: str
+    units: int
+    role: Role
+    reasons: tuple[Reason, ...]
+    counted: Stretches = ()
+    first_minute: int = 0
+    minutes: int | None = None
+    flags: tuple[str, ...] = ()
+    service_date: date | None = None  # set by the dating step
+    modifiers: tuple[str, ...] = ()

@@ -1,0 +1,82 @@
+"""Stretches of running time and what of them is not taken yet. All times are microseconds since 1970."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+
+from coding.dates import MINUTE
+
+Stretches = tuple[tuple[int, int], ...]  # (start, stop) pairs in order, none touching the next
+
+
+def minutes_of(stretches: Iterable[tuple[int, int]]) -> int:
+    """Return the whole minutes of all stretches together; the rest of a minute is dropped once."""
+    return sum([stop - start for start, stop in stretches]) // MINUTE
+
+
+def union(stretches: Iterable[tuple[int, int]]) -> Stretches:
+    """Return the stretches in order, those that overlap or touch made one."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(stretches):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    return tuple(joined)
+
+
+def within(stretches: Stretches, opens: int, closes: int) -> Stretches:
+    """Return what of the stretches lies between two instants."""
+    return tuple([(max(s, opens), min(e, closes)) for s, e in stretches if min(e, closes) > max(s, opens)])
+
+
+def moment_after(stretches: Stretches, minutes: int) -> int:
+    """Return the instant at which so many minutes of the stretches have run; their last stop when they never do."""
+    left = minutes * MINUTE
+    for start, stop in stretches:
+        if left < stop - start:
+            return start + left
+        left -= stop - start
+    return stretches[-1][1]
+
+
+class Covered:
+    """Time that something has taken, kept in order so that a question costs the logarithm of what is kept."""
+
+    __slots__ = ("starts", "stops")
+
+    def __init__(self, stretches: Iterable[tuple[int, int]] = ()) -> None:
+        """Begin with some time taken."""
+        joined = union(stretches)
+        self.starts = [start for start, _ in joined]
+        self.stops = [stop for _, stop in joined]
+
+    def add(self, stretches: Stretches) -> None:
+        """Take the stretches too."""
+        for start, stop in stretches:
+            first = bisect_left(self.stops, start)
+            last = bisect_right(self.starts, stop)
+            if first < last:
+                start, stop = min(start, self.starts[first]), max(stop, self.stops[last - 1])
+            self.starts[first:last] = [start]
+            self.stops[first:last] = [stop]
+
+    def left_of(self, stretches: Stretches) -> Stretches:
+        """Return what of the stretches is not taken."""
+        if not self.starts:
+            return stretches
+        left: list[tuple[int, int]] = []
+        for start, stop in stretches:
+            at = start
+            for taken in range(bisect_right(self.stops, start), bisect_left(self.starts, stop)):
+                if self.starts[taken] > at:
+                    left.append((at, self.starts[taken]))
+                at = self.stops[taken]
+            if at < stop:
+                left.append((at, stop))
+        return tuple(left)
+
+    def touches(self, stretches: Stretches) -> bool:
+        """Say whether any of the stretches is taken."""
+        return any(bisect_right(self.stops, start) < bisect_left(self.starts, stop) for start, stop in stretches)

@@ -1,0 +1,70 @@
+"""The seed examples: what every coder expects first."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coding import (
+    Administration,
+    Drug,
+    Encounter,
+    Method,
+    Route,
+    Run,
+    Setting,
+    Status,
+    code_encounter,
+    default_formulary,
+    load_policy,
+)
+
+MIDNIGHT = datetime(2025, 1, 6, tzinfo=UTC)
+
+
+def at(clock: str) -> datetime:
+    hours, minutes = clock.split(":")
+    return MIDNIGHT + timedelta(hours=int(hours), minutes=int(minutes))
+
+
+def infusion(name: str, start: str, stop: str, site: str = "") -> Administration:
+    return Administration(
+        administration_id=f"{name} {start}",
+        drug=Drug("", "", name),
+        route=Route.INTRAVENOUS,
+        method=Method.INFUSION,
+        access_site=site,
+        runs=(Run(at(start), at(stop)),),
+    )
+
+
+def coded(*administrations: Administration):
+    encounter = Encounter(encounter_id="E-SYN", patient_id="P-SYN", administrations=administrations)
+    return code_encounter(encounter, load_policy(Setting.FACILITY), default_formulary())
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [
+        ([("IVIG", "08:00", "10:00")], ["96365", "96366"]),
+        ([("ciprofloxacin", "14:00", "14:50"), ("metronidazole", "15:00", "15:30")], ["96365", "96367"]),
+        ([("norepinephrine", "10:00", "11:00"), ("vancomycin", "10:00", "11:00")], ["96365", "96368"]),
+        ([("ceftriaxone", "10:00", "10:15")], ["96374"]),
+    ],
+)
+def test_the_seed_examples_come_out_as_published(given, codes):
+    assert sorted(line.code for line in coded(*(infusion(*one) for one in given)).lines) == codes
+
+
+def test_of_two_drugs_at_once_the_resource_intensive_one_is_initial():
+    lines = coded(infusion("norepinephrine", "10:00", "11:00"), infusion("vancomycin", "10:00", "11:00")).lines
+    assert {line.code: line.drug.name for line in lines} == {"96365": "vancomycin", "96368": "norepinephrine"}
+
+
+def test_a_second_access_site_has_its_own_initial_to_be_confirmed():
+    lines = coded(
+        infusion("ceftriaxone", "10:00", "11:00", "L-AC"), infusion("aztreonam", "16:00", "17:00", "R-AC")
+    ).lines
+    assert [(line.code, line.modifiers, line.status) for line in lines] == [
+        ("96365", (), Status.READY),
+        ("96365", ("XS",), Status.REVIEW),
+    ]
