@@ -15,7 +15,7 @@ SCENARIO_FLOOR := 30
 # More arguments for pytest: make test ARGS="-k hydration"
 ARGS ?=
 
-.PHONY: help demo test lint servers acceptance bench clean
+.PHONY: help demo test lint servers acceptance faults bench clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -43,6 +43,9 @@ acceptance: $(INSTALLED_FOR_TESTS)  ## Score against the published scenarios in 
 	        --command ".venv/bin/dripcode code"; \
 	    DRIPCODE_SHARED="$$(cd "$(SHARED)" && pwd)" $(PYTHON_HERE) -m pytest tests/acceptance $(ARGS); \
 	fi
+
+faults: $(INSTALLED_FOR_TESTS) servers  ## Kill the worker in the middle of synthetic days, on both brokers, and compare with an oracle
+	@$(PYTHON_HERE) -m tests.faults $(ARGS)
 
 bench: $(INSTALLED_FOR_TESTS)  ## Measure throughput and latency on this machine
 	@test -e tests/bench/__main__.py || { echo "There is no tests/bench/__main__.py to run" >&2; exit 1; }
