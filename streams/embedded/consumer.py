@@ -1,7 +1,6 @@
 """Faust's consumer on the broker file: read, deliver, commit."""
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -333,19 +332,12 @@ class Consumer(faust_private.Consumer):
     @Service.task
     async def _trim(self) -> None:
         """Delete what retention allows, a little at a time."""
+        store, options = self._transport.store, self._transport.options
         async for _ in self.itertimer(_TRIM_EVERY, name="trim"):
-            store, options = self._transport.store, self._transport.options
-            for topic in store.topics():
-                now_ms = time.time_ns() // 1_000_000
-                old = retention.cutoff_ms(topic, options.retention_ms, now_ms)
-                for partition in range(topic.partitions):
-                    if retention.is_too_large(store, options.bytes_max) and not topic.compacted:
-                        retention.trim(store, topic, partition, None)
-                    elif old is not None:
-                        retention.trim(store, topic, partition, old)
-                    retention.trim_tombstones(store, topic, partition, now_ms)
-                    await asyncio.sleep(0)
-            retention.give_back(store)
+            for _partition in retention.trim_all(store, options.retention_ms, options.bytes_max):
+                await asyncio.sleep(0)
+                if self.should_stop:  # the store may be closed by now
+                    return
 
     # -- what Faust asks
 

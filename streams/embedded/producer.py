@@ -89,17 +89,19 @@ class Producer(base.Producer):
 
     def _write(self, records: Sequence[Record], offsets: Mapping[TP, int]) -> None:
         """Write what was collected and then the records, with the offsets, in one transaction."""
-        pending, self._pending = self._pending, []
         for record in records:
             self._transport.declare(record.topic)
+        pending, self._pending = self._pending, []
         written = [*(record for record, _ in pending), *records]
         try:
             positions = self._transport.store.append_and_commit(written, self.app.conf.id, offsets)
-        except BaseException as error:
-            if isinstance(error, StoreFailed):
-                self._give_up(error)
+        except StoreFailed as error:
+            self._give_up(error)
             for _, done in pending:
                 done(Outcome(None, error))
+            raise
+        except BaseException:
+            self._pending[:0] = pending  # a bad record in the batch is not their fault: the next write takes them
             raise
         if self._transport.consumer is not None:
             appended = {TP(one.topic, position.partition) for one, position in zip(written, positions, strict=True)}

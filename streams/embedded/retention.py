@@ -4,12 +4,35 @@ Kept always: what a group that ever committed on the topic has still to read, ev
 ever committed, and a partition's last record, from which the next offset is counted.
 """
 
-from .records import Topic
+import time
+from collections.abc import Iterator
+
+from .records import Topic, TopicPartition
 from .store import Store
 
 TOMBSTONE_MS = 24 * 60 * 60 * 1000  # a deletion stays so long, for a reader with a copy of its own
 _FREE_PAGES_KEPT = 16 * 1024  # of 4 KiB: 64 MB stay free for what comes next
 _VACUUM_PAGES = 1000
+
+
+def trim_all(store: Store, default_ms: int | None, bytes_max: int) -> Iterator[TopicPartition]:
+    """Trim every partition, yielding after each so that others can work in between.
+
+    Args:
+        default_ms: how long plain topics are kept that do not say so themselves; None for ever.
+        bytes_max: above this many bytes, what was read goes at any age; 0 is no bound.
+    """
+    now_ms = time.time_ns() // 1_000_000
+    for topic in store.topics():
+        old = cutoff_ms(topic, default_ms, now_ms)
+        for partition in range(topic.partitions):
+            if is_too_large(store, bytes_max) and not topic.compacted:
+                trim(store, topic, partition, None)
+            elif old is not None:
+                trim(store, topic, partition, old)
+            trim_tombstones(store, topic, partition, now_ms)
+            yield TopicPartition(topic.name, partition)
+    give_back(store)
 
 
 def trim(store: Store, topic: Topic, partition: int, older_than_ms: int | None, rows_max: int = 1000) -> int:

@@ -185,6 +185,7 @@ class Store:
 
     def _table_of(self, record: Record) -> PartitionTable:
         topic = self._require(record.topic)
+        _check_types(record)
         if topic.compacted and record.key is None:
             raise BadRecord(f"topic {record.topic} is compacted, so its records need a key")
         if record.partition is not None:
@@ -347,3 +348,12 @@ class Store:
     def _number(self, sql: str) -> int:
         number: int = self._rows(sql)[0][0]
         return number
+
+
+def _check_types(record: Record) -> None:
+    """Raise BadRecord for what could be written but never read back as it was: text where bytes belong."""
+    if not isinstance(record.key, bytes | None) or not isinstance(record.value, bytes | None):
+        raise BadRecord(f"topic {record.topic}: key and value are bytes or None, encode them first")
+    for name, value in record.headers:
+        if not isinstance(name, str) or not isinstance(value, bytes):
+            raise BadRecord(f"topic {record.topic}: a header is a pair of text and bytes")

@@ -98,6 +98,19 @@ def test_a_batch_commits_records_and_offsets_together(tmp_path: Path) -> None:
     assert values(tmp_path, "out") == [b"v"]
 
 
+def test_a_bad_batch_takes_nothing_else_with_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with producer_of(tmp_path) as producer:
+            collected = await producer.send("out", b"k", b"good", 0, None, None)
+            with pytest.raises(BadRecord):
+                await producer.send_batch([Record("out", b"k", b"bad", partition=9)])
+            await producer.send_batch([Record("out", b"k", b"better", partition=0)])
+            assert collected.done()
+
+    asyncio.run(scenario())
+    assert values(tmp_path, "out") == [b"good", b"better"]
+
+
 def test_after_a_failed_write_every_send_and_flush_fails_and_the_app_crashes(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with producer_of(tmp_path) as producer:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.embedded import Record, Store
-from streams.embedded.retention import TOMBSTONE_MS, cutoff_ms, give_back, is_too_large, trim, trim_tombstones
+from streams.embedded.retention import TOMBSTONE_MS, cutoff_ms, give_back, is_too_large, trim, trim_all, trim_tombstones
 
 NOW = 1_709_540_000_000
 
@@ -107,3 +107,13 @@ def test_room_is_counted_without_what_stands_empty_and_given_back(store: Store) 
     assert store.total_pages() == pages, "so little is kept for what comes next"
     store.vacuum(500)
     assert store.total_pages() <= pages - 500
+
+
+def test_above_the_bound_what_was_read_goes_at_any_age(store: Store) -> None:
+    store.append_many([Record("inbound", b"k", bytes(10_000), partition=1) for _ in range(100)])
+    store.commit("app", {("inbound", 0): 5, ("inbound", 1): 40})
+    assert [tuple(one) for one in trim_all(store, None, 10_000_000)] == [("inbound", 0), ("inbound", 1)]
+    assert offsets(store) == list(range(10)), "within the bound, and kept for ever"
+    list(trim_all(store, None, 100_000))
+    assert offsets(store) == list(range(5, 10))
+    assert store.earliest("inbound", 1) == 40, "too large still, but nobody has read the rest"

@@ -96,6 +96,21 @@ def test_a_batch_with_one_bad_record_leaves_nothing(store: Store) -> None:
     assert store.append("inbound", b"k", b"v").offset == 0, "a record that could not be stored is no failure"
 
 
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        (Record("inbound", "k", b"v"), "key and value are bytes"),  # type: ignore[arg-type]
+        (Record("inbound", b"k", {"a": 1}), "key and value are bytes"),  # type: ignore[arg-type]
+        (Record("inbound", b"k", b"v", (("h", "text"),)), "a header is a pair"),  # type: ignore[arg-type]
+        (Record("inbound", b"k", b"v", ((b"h", b"1"),)), "a header is a pair"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_could_not_be_read_back_is_refused(store: Store, record: Record, complaint: str) -> None:
+    store.create_topic("inbound", 1)
+    with pytest.raises(BadRecord, match=complaint):
+        store.append_many([record])
+
+
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(0, 9)), min_size=1, max_size=30))
 def test_a_compacted_topic_keeps_the_last_value_of_each_key_under_rising_offsets(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[bytes, int]]

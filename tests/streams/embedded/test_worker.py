@@ -71,8 +71,6 @@ def test_an_unchanged_faust_app_keeps_its_tables_over_a_restart(
         expected[key.decode()] += number
     wait_for(lambda: len(everything(store, "doubled")) == 300, "every amount is sent on")
     wait_for(lambda: sum(store.lag("plain", "doubled").values()) == 0, "the second agent has committed")
-    ask(store, b"12", "answers")
-    assert [record.value for record in everything(store, "answers")] == [b"144"]
     worker.stop()
 
     store.append("amounts", KEYS[0], b"-1")  # the table forgets this key
@@ -131,6 +129,31 @@ def test_batches_are_neither_lost_nor_doubled_when_the_worker_is_killed(
     assert count(store, "batches-seen-changelog") == 15_000
     recovered = [int(line.split()[-1]) for line in worker.text().splitlines() if "recovered" in line]
     assert recovered == copied, "each start recovered what was committed before it"
+
+
+def test_two_apps_share_a_file_and_an_agent_answers_what_it_is_asked(
+    store: Store, tmp_path: Path, workers: list[Worker]
+) -> None:
+    store.create_topic("source", 3)
+    store.create_topic("amounts", 3)
+    for app in ("plain_app", "batch_app"):
+        (tmp_path / app).mkdir()
+        workers.append(Worker(app, broker_url(store.path), tmp_path / app))
+        workers[-1].start()
+    for _ in range(40):
+        store.append_many([Record("source", b"key-%d" % n, b"x") for n in range(50)])
+        store.append_many([Record("amounts", KEYS[n], b"1") for n in range(20)])
+        time.sleep(0.005)
+    ask(store, b"12", "answers")
+    assert [record.value for record in everything(store, "answers")] == [b"144"]
+    wait_for(lambda: sum(store.lag("batches", "source").values()) == 0, "the batches are read")
+    wait_for(lambda: sum(store.lag("plain", "amounts").values()) == 0, "the amounts are read")
+    ask(store, b"state", "snapshots")
+    assert last_json(store, "snapshots") == {
+        "totals": {key.decode(): 40 for key in KEYS},
+        "doubled": {key.decode(): 80 for key in KEYS},
+    }
+    assert count(store, "copies") == 2000
 
 
 def test_a_second_worker_is_refused_with_the_process_id_of_the_first(
