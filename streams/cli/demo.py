@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 import coding
-from streams.demo.hospital_day import Sent, describe, hospital_day, seed_examples
+from streams.demo.hospital_day import Sent, describe, hospital_day
 from streams.demo.screen import Feed, balance_lines, findings_table, lines_table, live_view
 from streams.demo.stage import DEMO_PATIENCE, Stage, StageError, port_or_free
 from streams.demo.watch import Watch
@@ -155,8 +156,11 @@ class Show:
     def _tell(self) -> None:
         """The balance, the lines by code, the findings, three encounters explained."""
         watch, console = self.watch, self.console
-        console.print(f"{self.feed.acknowledged} messages sent and stored in {self.feed.seconds:.1f} s, "
-                      f"{self.feed.rate:.0f} a second; {self.report.summary()}\n", highlight=False)  # fmt: skip
+        console.print(
+            f"{self.feed.acknowledged} messages sent and stored in {self.feed.seconds:.1f} s, "
+            f"{self.feed.rate:.0f} a second\n{self.report.summary()}\n",
+            highlight=False,
+        )
         received = watch.received
         for line in balance_lines(received, watch.balance):
             console.print(line, highlight=False)
@@ -205,15 +209,15 @@ def _settings(stage: Stage) -> Settings:
     return load_settings(environment={k: v for k, v in stage.variables().items() if k.startswith("DRIPCODE_")})[0]
 
 
+# By the family names of their synthetic patients: two access sites, and a pause.
+_TOLD = (b"SYNTHETIC-TWICE-TWO-LINES^", b"SYNTHETIC-PAUSED^")
+
+
 def _examples(day: Sequence[Sent]) -> list[str]:
-    """Three encounters worth explaining: two of the seed examples and the longest stay of the day."""
-    by_encounter: dict[str, int] = {}
-    for message in day:
-        if message.encounter_id:
-            by_encounter[message.encounter_id] = by_encounter.get(message.encounter_id, 0) + 1
-    seeds = list(dict.fromkeys(message.encounter_id for message in seed_examples(DAY) if message.encounter_id))
-    longest = max(by_encounter, key=lambda key: (by_encounter[key], key))
-    return [seeds[1], seeds[2], longest]
+    """Three encounters worth explaining: two seed examples and the observation stay with the most messages."""
+    named = [next(m.encounter_id for m in day if name in m.text and m.encounter_id) for name in _TOLD]
+    observed = Counter(m.encounter_id for m in day if m.department == "observation" and m.encounter_id)
+    return [*named, *(encounter_id for encounter_id, _ in observed.most_common(1))]
 
 
 def _tail(folder: Path, lines: int = 12) -> str:
