@@ -31,15 +31,15 @@ _CODECS = {
 def decode(raw: bytes) -> tuple[str, str]:
     """Return the text of a message and the name of the character set that it was read with.
 
-    Never fails: a byte that fits nowhere is read as Latin-1. UTF-8 is tried before the set that MSH-18 names, since
-    text of another set is practically never valid UTF-8.
+    Never fails: a byte that fits nowhere is read as Latin-1, and NUL is left out. UTF-8 is tried before the set that
+    MSH-18 names, since text of another set is practically never valid UTF-8.
     """
     if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return raw.decode("utf-16", "replace"), "utf-16"
+        return raw.decode("utf-16", "replace").replace("\0", ""), "utf-16"
     if b"\0" in raw:
         wide = _wide(raw)
         if wide:
-            return raw.decode(wide, "replace"), wide
+            return raw.decode(wide, "replace").replace("\0", ""), wide
         raw = raw.replace(b"\0", b"")
     if raw.startswith(_UTF_8_MARK):
         raw = raw[len(_UTF_8_MARK) :]

@@ -22,15 +22,18 @@ _ENCODING_MAX = 5  # MSH-2: four delimiters and, from 2.7, the truncation charac
 _LONGEST_NUMBER = 4  # digits of a field's number or a formatting command's argument
 
 
+NO_DELIMITER = "\0"  # in place of one that a message does not have; no text holds it
+
+
 class Delimiters(NamedTuple):
-    """MSH-1 and MSH-2, by position; an empty one does not exist in the message."""
+    """MSH-1 and MSH-2, by position."""
 
     field: str = "|"
     component: str = "^"
     repetition: str = "~"
     escape: str = "\\"
     subcomponent: str = "&"
-    truncation: str = ""
+    truncation: str = NO_DELIMITER
 
 
 class Segment:
@@ -45,14 +48,12 @@ class Segment:
     @property
     def fields(self) -> list[str]:
         """The raw fields; [0] is the name, so that [n] is field n."""
-        fields = self._fields
-        if fields is None:
+        if self._fields is None:
             separator = self.delimiters.field
-            fields = self.line.split(separator)
+            self._fields = self.line.split(separator)
             if self.name in _HEADERS:
-                fields.insert(1, separator)
-            self._fields = fields
-        return fields
+                self._fields.insert(1, separator)
+        return self._fields
 
     def raw(self, field: int) -> str:
         """A field as sent, delimiters and escapes included; "" when it is not there."""
@@ -61,19 +62,19 @@ class Segment:
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """A value of the first repetition of a field, unescaped and trimmed; "" when absent or the HL7 null."""
-        fields = self.fields
+        fields = self._fields or self.fields
         raw = fields[field] if field < len(fields) else ""
-        if not raw:
-            return raw
-        repetition = self.delimiters.repetition
-        if repetition and repetition in raw:
-            raw = raw.partition(repetition)[0]
-        return value_in(raw, component, subcomponent, self.delimiters)
+        if not raw or raw.isalnum():  # a delimiter is no letter or digit, so there is but one component
+            return raw if component == subcomponent == 1 else ""
+        marks = self.delimiters
+        raw = raw.partition(marks.repetition)[0]
+        if component == subcomponent == 1:
+            return _meant(raw.partition(marks.component)[0].partition(marks.subcomponent)[0], marks)
+        return value_in(raw, component, subcomponent, marks)
 
     def repetitions(self, field: int) -> list[str]:
         """The raw repetitions of a field; [""] when it is not there."""
-        raw, separator = self.raw(field), self.delimiters.repetition
-        return raw.split(separator) if separator else [raw]
+        return self.raw(field).split(self.delimiters.repetition)
 
     def is_null(self, field: int) -> bool:
         """Whether the field was sent as "delete what you have"."""
@@ -81,45 +82,46 @@ class Segment:
 
 
 class Er7:
-    """A message in segments. `charset` is what its bytes were read with."""
+    """A message in segments, each made when it is asked for. `charset` is what its bytes were read with."""
 
-    __slots__ = ("charset", "delimiters", "segments")
+    __slots__ = ("_lines", "_names", "charset", "delimiters", "header")
 
-    def __init__(self, segments: list[Segment], delimiters: Delimiters, charset: str) -> None:
-        self.segments, self.delimiters, self.charset = segments, delimiters, charset
-
-    @property
-    def header(self) -> Segment:
-        """MSH."""
-        return self.segments[0]
+    def __init__(self, lines: list[str], names: list[str], delimiters: Delimiters, charset: str) -> None:
+        self._lines, self._names, self.delimiters, self.charset = lines, names, delimiters, charset
+        self.header = Segment("MSH", lines[0], 1, delimiters)
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""
-        return next((segment for segment in self.segments if segment.name == name), None)
+        try:
+            return Segment(name, self._lines[self._names.index(name)], 1, self.delimiters)
+        except ValueError:
+            return None
 
-    def all(self, name: str) -> Iterator[Segment]:
-        """Every segment of that name, in order."""
-        return (segment for segment in self.segments if segment.name == name)
+    def all(self, *wanted: str) -> Iterator[Segment]:
+        """Every segment of those names, in order; all there are when no name is given."""
+        counts = dict.fromkeys(wanted or self._names, 0)
+        for name, line in zip(self._names, self._lines, strict=True):
+            if name in counts:
+                counts[name] += 1
+                yield Segment(name, line, counts[name], self.delimiters)
 
 
 def value_in(raw: str, component: int, subcomponent: int, delimiters: Delimiters) -> str:
     """A component (and of it a sub-component) of one repetition, unescaped and trimmed; "" for the HL7 null."""
-    separator = delimiters.component
-    if separator and separator in raw:
-        parts = raw.split(separator, component)
-        raw = parts[component - 1] if component <= len(parts) else ""
-    elif component > 1:
-        return ""
-    separator = delimiters.subcomponent
-    if separator and separator in raw:
-        parts = raw.split(separator, subcomponent)
-        raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
-    elif subcomponent > 1:
-        return ""
-    raw = raw.strip()
-    if raw == NULL:
-        return ""
-    return unescape(raw, delimiters) if delimiters.escape and delimiters.escape in raw else raw
+    for separator, number in ((delimiters.component, component), (delimiters.subcomponent, subcomponent)):
+        parts = raw.split(separator, number)
+        if number > len(parts):
+            return ""
+        raw = parts[number - 1]
+    return _meant(raw, delimiters)
+
+
+def _meant(part: str, delimiters: Delimiters) -> str:
+    """A piece without delimiters as it was meant: trimmed, unescaped, "" for the HL7 null."""
+    part = part.strip()
+    if delimiters.escape in part:
+        return unescape(part, delimiters)
+    return "" if part == NULL else part
 
 
 def read(raw: bytes) -> Er7:
@@ -134,8 +136,13 @@ def read(raw: bytes) -> Er7:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     if text[:3].upper() != "MSH":
         raise UnreadableMessage("NO_HEADER", "MSH", "send a message that begins with an MSH segment")
-    delimiters = _delimiters(text.partition("\r")[0])
-    return Er7(_segments(text, delimiters), delimiters, charset)
+    lines = text.split("\r")
+    delimiters = _delimiters(lines[0])
+    lines = [line if line[0] not in _LEADING else line.lstrip(_LEADING) for line in lines if line]
+    names = [line[:3].upper() for line in lines]
+    if names.count("MSH") > 1:
+        _refuse_second_header(lines, names, delimiters)
+    return Er7(lines, names, delimiters, charset)
 
 
 @functools.lru_cache(maxsize=64)
@@ -146,10 +153,9 @@ def _delimiters_of(field: str, encoding: str) -> Delimiters:
         raise UnreadableMessage("DELIMITERS", "MSH-2", "send the delimiters in MSH-1 and MSH-2, as in MSH|^~\\&|")
     standard = Delimiters()
     # A short MSH-2 leaves the rest at their usual characters, unless those are taken already.
-    rest = [c if c not in given else "" for c in standard[len(given) : 5]]
     used: list[str] = []
-    for character in (*given, *rest):
-        used.append("" if character in used else character)
+    for character in (*given, *standard[len(given) : 5]):
+        used.append(NO_DELIMITER if character in used else character)
     return Delimiters(*used)
 
 
@@ -161,23 +167,13 @@ def _delimiters(header: str) -> Delimiters:
     return _delimiters_of(field, encoding)
 
 
-def _segments(text: str, delimiters: Delimiters) -> list[Segment]:
-    """Every line as a segment; `number` counts those of one name. Lines that are no segments have other names."""
-    segments: list[Segment] = []
-    counts: dict[str, int] = {}
-    for line in text.split("\r"):
-        if not line:
-            continue
-        if line[0] in _LEADING:
-            line = line.lstrip(_LEADING)  # noqa: PLW2901 - indented or framed: the same line without it
-        name = line[:3].upper()
-        if name == "MSH" and segments and line[3:4] != delimiters.field:
-            name = ""  # the letters alone are no header
-        number = counts[name] = counts.get(name, 0) + 1
-        segments.append(Segment(name, line, number, delimiters))
-    if counts.get("MSH", 0) > 1:
-        raise UnreadableMessage("TWO_HEADERS", "MSH[2]", "split it: each MSH begins a message of its own")
-    return segments
+def _refuse_second_header(lines: list[str], names: list[str], delimiters: Delimiters) -> None:
+    """A second header means a second message. The letters alone are none, and are not taken for one any more."""
+    for number, name in enumerate(names):
+        if name == "MSH" and number > 0:
+            if lines[number][3:4] == delimiters.field:
+                raise UnreadableMessage("TWO_HEADERS", "MSH[2]", "split it: each MSH begins a message of its own")
+            names[number] = ""
 
 
 def _hex(digits: str) -> str:
@@ -192,16 +188,8 @@ def _hex(digits: str) -> str:
 @functools.lru_cache(maxsize=64)
 def _unescaper(delimiters: Delimiters) -> Callable[[str], str]:
     escape = re.escape(delimiters.escape)
-    plain = {
-        "F": delimiters.field,
-        "S": delimiters.component,
-        "R": delimiters.repetition,
-        "E": delimiters.escape,
-        "T": delimiters.subcomponent,
-        "P": delimiters.truncation,
-        "H": "",  # highlighting on and off
-        "N": "",
-    }
+    plain = dict(zip("FSRETP", (mark.strip(NO_DELIMITER) for mark in delimiters), strict=True))
+    plain |= {"H": "", "N": ""}  # highlighting on and off
 
     def meaning(found: re.Match[str]) -> str:
         body = found[1]

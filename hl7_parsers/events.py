@@ -111,6 +111,7 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     placer: str = ""
     filler: str = ""
     group: str = ""  # ORC-4
+    order_is_bag: bool = False  # the order names one bag: all its rows are one administration, a later start resumes it
     sub_id: str = ""
     action: Action = Action.ADD
     word: str = ""  # RXA-20 as sent

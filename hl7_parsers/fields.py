@@ -6,7 +6,7 @@ import functools
 import re
 from decimal import Decimal
 
-from hl7_parsers.er7 import Segment, unescape
+from hl7_parsers.er7 import Delimiters, Segment, value_in
 from hl7_parsers.events import Code, Quantity
 from hl7_parsers.tables import plain
 
@@ -38,34 +38,18 @@ def at(segment: Segment, field: int) -> str:
 def codes(segment: Segment, field: int) -> tuple[Code, Code]:
     """A coded element and its alternate (CWE.1-3 and 4-6) of the first repetition."""
     raw = segment.raw(field)
-    if not raw:
-        return NO_CODE, NO_CODE
-    marks = segment.delimiters
-    if marks.repetition and marks.repetition in raw:
-        raw = raw.partition(marks.repetition)[0]
-    return codes_in(raw, segment)
+    return codes_in(raw, segment.delimiters) if raw else (NO_CODE, NO_CODE)
 
 
-def codes_in(raw: str, segment: Segment) -> tuple[Code, Code]:
-    """A coded element and its alternate, of one repetition as sent."""
-    marks = segment.delimiters
-    parts = raw.split(marks.component, 6) if marks.component else [raw]
-    values = [_value(part, segment) for part in parts[:6]]
-    values += [""] * (6 - len(values))
+@functools.lru_cache(maxsize=8192)
+def codes_in(raw: str, marks: Delimiters) -> tuple[Code, Code]:
+    """A coded element and its alternate, of the first repetition. Kept: a site's drugs, routes and units come again."""
+    parts = raw.partition(marks.repetition)[0].split(marks.component, 6)[:6]
+    values = [value_in(part, 1, 1, marks) for part in parts] + [""] * (6 - len(parts))
     first, alternate = Code(*values[:3]), Code(*values[3:])
     if not first.id and not first.text and (alternate.id or alternate.text):
         return alternate, NO_CODE
     return first, alternate if alternate.id or alternate.text else NO_CODE
-
-
-def _value(part: str, segment: Segment) -> str:
-    marks = segment.delimiters
-    if marks.subcomponent and marks.subcomponent in part:
-        part = part.partition(marks.subcomponent)[0]
-    part = part.strip()
-    if part == '""':
-        return ""
-    return unescape(part, marks) if marks.escape and marks.escape in part else part
 
 
 def code(segment: Segment, field: int) -> Code:
@@ -118,7 +102,8 @@ def rate(text: str) -> Quantity | None:
 
 def minutes(amount: str, unit_text: str = "") -> int | None:
     """Whole minutes of a duration: "H1.5", "M30", or a number with a unit of time."""
-    amount = amount.strip()
+    if not amount:
+        return None
     found = _INTERVAL.fullmatch(amount)
     if found:
         size, factor = Decimal(found[2]), _TIME_UNITS[found[1].lower()]

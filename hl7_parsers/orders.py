@@ -6,21 +6,21 @@ after a run of RXA is right for both. An RXR before the first RXA of an order is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from hl7_parsers import tables
-from hl7_parsers.er7 import NULL, Er7, Segment, unescape
-from hl7_parsers.events import Code, Component, Quantity
-from hl7_parsers.fields import at, code, minutes, number, number_with_unit, unit
+from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, unescape
+from hl7_parsers.events import Component, Quantity
+from hl7_parsers.fields import NO_CODE, at, code, minutes, number, number_with_unit, unit
 from hl7_parsers.header import Times
 from hl7_parsers.profile import SenderProfile
 from hl7_parsers.timestamps import read_time
 
 _KINDS = {"A": "additive", "B": "base"}
 _NOTE_LENGTH_MAX = 2000  # characters kept of a note; what is looked for in it is a few words
-_OF_AN_ORDER = frozenset({"ORC", "TQ1", "RXO", "RXE", "RXR", "RXC", "RXA"})
+_OF_AN_ORDER = ("ORC", "TQ1", "RXO", "RXE", "RXR", "RXC", "RXA", "NTE")
 
 
 @dataclass(slots=True)
@@ -58,25 +58,26 @@ class OrderGroup:
 def order_groups(message: Er7) -> list[OrderGroup]:
     """Every order group, in order. Segments without an ORC make a group of their own."""
     groups: list[OrderGroup] = []
-    for segment in message.segments:
+    for segment in message.all(*_OF_AN_ORDER):
         name = segment.name
-        if name == "NTE":
-            if groups:
-                _add_note(groups[-1], segment)
-        elif name in _OF_AN_ORDER and len(segment.line) > len(name):
+        if len(segment.line) == len(name):
+            continue
+        if name == "ORC":
+            groups.append(OrderGroup(orc=segment))
+        elif name != "NTE":
             if not groups or _begins_group(groups[-1], name):
-                groups.append(OrderGroup(orc=groups[-1].orc if groups and name != "ORC" else None))
+                groups.append(OrderGroup(orc=groups[-1].orc if groups else None))
             _add(groups[-1], segment)
+        elif groups:
+            _add_note(groups[-1], segment)
     return groups
 
 
 def _begins_group(group: OrderGroup, name: str) -> bool:
-    """A new ORC, or an order's segment where the group has one and is past it (no ORC in between)."""
+    """An order's segment where the group has one and is past it, without an ORC in between."""
     if name == "RXO":
         return group.rxo is not None or group.rxe is not None or bool(group.runs)
-    if name == "RXE":
-        return group.rxe is not None or bool(group.runs)
-    return name == "ORC"
+    return name == "RXE" and (group.rxe is not None or bool(group.runs))
 
 
 def _add_note(group: OrderGroup, note: Segment) -> None:
@@ -85,23 +86,20 @@ def _add_note(group: OrderGroup, note: Segment) -> None:
 
 def _add(group: OrderGroup, segment: Segment) -> None:
     match segment.name:
-        case "ORC":
-            group.orc = segment
+        case "RXR":
+            _add_route(group, segment)
+        case "RXC":
+            _components_of(group).append(segment)
+        case "RXA" if group.runs and group.runs[-1].rxr is None:
+            group.runs[-1].rows.append(Row(segment))
+        case "RXA":
+            group.runs.append(Run([Row(segment)]))
         case "RXO":
             group.rxo = segment
         case "RXE":
             group.rxe = segment
         case "TQ1":
             group.tq1.append(segment)
-        case "RXC":
-            _components_of(group).append(segment)
-        case "RXR":
-            _add_route(group, segment)
-        case "RXA":
-            if group.runs and group.runs[-1].rxr is None:
-                group.runs[-1].rows.append(Row(segment))
-            else:
-                group.runs.append(Run([Row(segment)]))
 
 
 def _components_of(group: OrderGroup) -> list[Segment]:
@@ -125,21 +123,19 @@ def components(group: OrderGroup, profile: SenderProfile) -> tuple[list[Componen
     if profile.components_from == "RXO":
         lists.reverse()
     chosen = next((rows for rows in (group.rxc_given, *lists) if rows), [])
-    parts = [
-        Component(drug, _KINDS.get(rxc.text(1).upper(), ""), component_quantity(rxc, profile))
-        for rxc in chosen
-        if (drug := code(rxc, 2)) != Code()
-    ]
-    return parts, at(chosen[0], 2) if chosen else ""
+    parts = [_component(rxc.line, rxc.delimiters, profile.dose_holds_unit) for rxc in chosen]
+    return [part for part in parts if part.drug != NO_CODE], at(chosen[0], 2) if chosen else ""
 
 
-def component_quantity(rxc: Segment, profile: SenderProfile) -> Quantity | None:
-    """RXC-3 and RXC-4."""
+@functools.lru_cache(maxsize=4096)
+def _component(line: str, delimiters: Delimiters, holds_unit: bool) -> Component:
+    """One RXC. Kept: a pharmacy's mixtures come again and again."""
+    rxc = Segment("RXC", line, 1, delimiters)
     text = rxc.text(3)
-    if profile.dose_holds_unit and (both := number_with_unit(text)):
-        return both
-    amount = number(text)
-    return Quantity(amount, unit(rxc, 4)) if amount is not None else None
+    quantity = number_with_unit(text) if holds_unit else None
+    if quantity is None and (amount := number(text)) is not None:
+        quantity = Quantity(amount, unit(rxc, 4))
+    return Component(code(rxc, 2), _KINDS.get(rxc.text(1).upper(), ""), quantity)
 
 
 def ordered_minutes(group: OrderGroup) -> tuple[int | None, str]:
@@ -150,27 +146,31 @@ def ordered_minutes(group: OrderGroup) -> tuple[int | None, str]:
         if found := minutes(tq1.text(13), tq1.text(13, 2)):
             return found, at(tq1, 13)
     for segment, number_of_field in ((group.rxe, 1), (group.orc, 7)):
-        if segment is not None and (found := minutes(segment.text(number_of_field, 11))):
+        if segment is None or not segment.raw(number_of_field):
+            continue
+        if found := minutes(segment.text(number_of_field, 11)):
             return found, at(segment, number_of_field)
     return None, ""
 
 
 def note_text(segments: list[Segment]) -> str:
     """NTE-3, else NTE-4, of wrapped lines joined by blanks."""
-    return join_texts(_note_lines(segments))
+    return join_texts([_note_line(nte) for nte in segments])
 
 
-def _note_lines(segments: list[Segment]) -> Iterator[str]:
-    for nte in segments:
-        for number_of_field in (3, 4):
-            text = nte.raw(number_of_field)[:_NOTE_LENGTH_MAX].strip()
-            if text and text != NULL:
-                yield unescape(text.replace(nte.delimiters.repetition or "\r", " "), nte.delimiters)
-                break
+def _note_line(nte: Segment) -> str:
+    text = nte.raw(3) or nte.raw(4)
+    if text == NULL or not text:
+        return ""
+    marks = nte.delimiters
+    plain = text[:_NOTE_LENGTH_MAX].replace(marks.repetition, " ").replace(marks.component, " ")
+    return unescape(plain.strip(), marks)
 
 
-def join_texts(texts: Iterator[str]) -> str:
+def join_texts(texts: list[str]) -> str:
     """Texts joined by blanks, up to the length that is kept."""
+    if len(texts) == 1:
+        return texts[0][:_NOTE_LENGTH_MAX]
     joined: list[str] = []
     length = 0
     for text in texts:
@@ -194,7 +194,8 @@ def put_order(group: OrderGroup, draft: Gathering, times: Times, profile: Sender
     """What ORC, RXE, TQ1 and the order's notes say of every administration of the order."""
     orc = group.orc
     if orc is not None:
-        for name, number_of_field in zip(("placer", "filler", "group"), (*profile.order_fields, 4), strict=True):
+        placer, filler = profile.order_fields
+        for name, number_of_field in (("placer", placer), ("filler", filler), ("group", 4)):
             if number_of_field and (value := orc.text(number_of_field)):
                 draft.put(name, value, at(orc, number_of_field))
         entered = read_time(orc.text(9), times.clock).time
@@ -205,25 +206,28 @@ def put_order(group: OrderGroup, draft: Gathering, times: Times, profile: Sender
         draft.put("ordered_minutes", planned, place)
     if group.notes and (note := note_text(group.notes)):
         draft.put("note", note, at(group.notes[0], 3))
-    if group.rxe is not None and (reason := code(group.rxe, 27)) != Code():
+    if group.rxe is not None and (reason := code(group.rxe, 27)) != NO_CODE:
         draft.put("indication", reason.text or reason.id, at(group.rxe, 27))
 
 
 def put_route(rxr: Segment, draft: Gathering) -> None:
     """RXR: route, access site, device, method. What the tables do not know is left out."""
-    recorded_route = code(rxr, 1)
-    route = tables.route(recorded_route)
-    if route != tables.UNKNOWN:
-        draft.put("route", route, at(rxr, 1))
-    site = code(rxr, 2)
-    if site != Code():
-        draft.put("access_site", site.id or site.text, at(rxr, 2))
+    for name, value, number_of_field in _route_values(rxr.line, rxr.delimiters):
+        if value:
+            draft.put(name, value, at(rxr, number_of_field))
+        else:
+            draft.doubt(name, at(rxr, number_of_field))
+
+
+@functools.lru_cache(maxsize=4096)
+def _route_values(line: str, delimiters: Delimiters) -> tuple[tuple[str, str, int], ...]:
+    """What one RXR says: names, values and fields, or a remark's id without a value. Kept: there are but a few."""
+    rxr = Segment("RXR", line, 1, delimiters)
+    recorded_route, site, recorded = code(rxr, 1), code(rxr, 2), code(rxr, 4)
     device = tables.device(code(rxr, 3))
-    if device is None:
-        draft.doubt("DEVICE_UNKNOWN", at(rxr, 3))
-    elif device != "none":
-        draft.put("device", device, at(rxr, 3))
-    recorded = code(rxr, 4)
     method = tables.method(recorded, recorded_route)
-    if method != tables.UNKNOWN:
-        draft.put("method", method, at(rxr, 4) if tables.method(recorded, Code()) != tables.UNKNOWN else at(rxr, 1))
+    method_field = 4 if tables.method(recorded, NO_CODE) != tables.UNKNOWN else 1
+    found = [("route", tables.route(recorded_route), 1), ("access_site", site.id or site.text, 2)]
+    found += [("device", device or "", 3), ("method", method, method_field)]
+    said = [each for each in found if each[1] not in ("", "none", tables.UNKNOWN)]
+    return (*said, ("DEVICE_UNKNOWN", "", 3)) if device is None else tuple(said)

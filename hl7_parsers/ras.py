@@ -91,7 +91,7 @@ def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> 
     for group in order_groups(message):
         if not group.runs:
             continue
-        of_order = Draft({}, {})
+        of_order = Draft({"order_is_bag": True} if profile.order_is_bag else {}, {})
         put_order(group, of_order, times, profile)
         for run in group.runs:
             draft = of_order.copy()
@@ -286,8 +286,9 @@ def _put_texts(mixture: Mixture, draft: Draft, profile: SenderProfile) -> None:
     rxa = mixture.rxa
     following = [nte for row in mixture.rows for nte in row.notes]
     if following or rxa.raw(9):
-        note = join_texts(iter([draft.values.get("note", ""), note_text(following), _free_text(rxa)]))
-        if note:
+        texts = [note_text(following) if following else "", _free_text(rxa) if rxa.raw(9) else ""]
+        if any(texts):
+            note = join_texts([draft.values.get("note", ""), *texts])
             draft.put("note", note, at(following[0], 3) if following else at(rxa, 9))
     if profile.indication_field:
         found = fields.code(rxa, profile.indication_field)
@@ -297,5 +298,5 @@ def _put_texts(mixture: Mixture, draft: Draft, profile: SenderProfile) -> None:
 
 def _free_text(rxa: Segment) -> str:
     """RXA-9: the text of each repetition, else an identifier that is more than a number."""
-    found = [fields.codes_in(raw, rxa)[0] for raw in rxa.repetitions(9)[:20]]
-    return join_texts(code.text or ("" if code.id.isdigit() else code.id) for code in found)
+    found = [fields.codes_in(raw, rxa.delimiters)[0] for raw in rxa.repetitions(9)[:20]]
+    return join_texts([code.text or ("" if code.id.isdigit() else code.id) for code in found])

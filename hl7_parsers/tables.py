@@ -12,6 +12,7 @@ from hl7_parsers.events import Code
 UNKNOWN = "unknown"
 
 
+@functools.lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """The text as tables are compared: no case, no dots, one blank for any other punctuation."""
     spaced = "".join(c if c.isalnum() else " " for c in text.casefold() if c != ".")

@@ -53,6 +53,9 @@ def read_time(text: str, clock: Clock) -> ReadTime:
     text = text.strip()
     if not text:
         return ReadTime()
+    usual = _usual(text)
+    if usual is not None:
+        return usual
     found = _DTM.fullmatch(text) or _ISO.fullmatch(text)
     if not found:
         return ReadTime(remark=UNREADABLE)
@@ -64,6 +67,19 @@ def read_time(text: str, clock: Clock) -> ReadTime:
         return ReadTime(remark=UNREADABLE)
     count = sum(number is not None for number in numbers) + (fraction is not None)
     return _placed(wall, _PRECISIONS[count - 1], own, clock)
+
+
+def _usual(text: str) -> ReadTime | None:
+    """The commonest form of all, YYYYMMDDHHMMSS+ZZZZ, by the standard library alone; None for every other."""
+    if len(text) != 19 or text[14] not in "+-" or not (text.isascii() and text[:14].isdigit() and text[15:].isdigit()):
+        return None
+    try:
+        at = datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
+    except ValueError:
+        return None
+    if at.year not in _YEARS or abs(at.utcoffset() or timedelta(0)) > _OFFSET_MAX:
+        return None
+    return ReadTime(Time(at, "second", "field"))
 
 
 def _wall_time(numbers: list[int], fraction: str | None) -> datetime:

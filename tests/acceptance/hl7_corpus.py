@@ -184,7 +184,7 @@ def orders(message: Er7) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     given: list[dict[str, Any]] = []
     run: list[dict[str, Any]] = []
     is_run_closed = False
-    for segment in message.segments:
+    for segment in message.all():
         order = found[-1] if found else None
         if segment.name == "ORC":
             found.append(table(segment, ORDER))
