@@ -2,22 +2,20 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from faust.exceptions import ConsumerNotStarted, ImproperlyConfigured
 from faust.types import TP, ConsumerMessage, EventT
-from mode import Seconds, Service
+from mode import Service
 
 from . import faust_private, retention
 from .assignment import assign
 from .deliveries import Deliveries
 from .errors import BatchOutOfOrder
 from .lock import WorkerLock
+from .lookups import Lookups
 from .news import News
 from .records import StoredRecord
-
-if TYPE_CHECKING:
-    from .transport import Transport
 
 #: So many records are read of a partition before the next partition has its turn.
 _READ_MAX = 100
@@ -25,9 +23,11 @@ _READ_MAX = 100
 _REBALANCE_LOOK = 0.005
 #: Seconds between two looks for records that may be deleted.
 _TRIM_EVERY = 10.0
+#: Seconds between two rounds of deleting while there is more to delete.
+_TRIM_PAUSE = 0.05
 
 
-class Consumer(faust_private.Consumer):
+class Consumer(Lookups):
     """Reads every partition of the subscribed topics; there is one worker, so nothing is ever taken away from it.
 
     Faust's rebalance runs once, when the worker starts. Topics that are subscribed to later are added while the
@@ -45,10 +45,6 @@ class Consumer(faust_private.Consumer):
         self._lock: WorkerLock | None = None
         self._crashing: asyncio.Future[None] | None = None
         super().__init__(*args, **kwargs)
-
-    @property
-    def _transport(self) -> "Transport":
-        return cast("Transport", self.transport)
 
     async def on_start(self) -> None:
         """Take the worker's lock and open the broker file."""
@@ -133,6 +129,16 @@ class Consumer(faust_private.Consumer):
             latest = self.app.conf.consumer_auto_offset_reset == "latest"
             committed = store.highwater(*tp) if latest else store.earliest(*tp)
         return committed
+
+    def assignment(self) -> set[TP]:
+        """Return the partitions that are read."""
+        if not self._transport.is_open:
+            raise ConsumerNotStarted("the consumer has not been started")
+        return self._assigned or set()
+
+    async def position(self, tp: TP) -> int | None:
+        """Return the next offset to deliver."""
+        return self._positions.get(tp)
 
     def move_to(self, tp: TP, offset: int) -> None:
         """Read the partition from that offset on; what was read and not yet delivered is dropped."""
@@ -332,62 +338,17 @@ class Consumer(faust_private.Consumer):
     @Service.task
     async def _trim(self) -> None:
         """Delete what retention allows, a little at a time."""
-        store, options = self._transport.store, self._transport.options
         async for _ in self.itertimer(_TRIM_EVERY, name="trim"):
-            for _partition in retention.trim_all(store, options.retention_ms, options.bytes_max):
-                await asyncio.sleep(0)
-                if self.should_stop:  # the store may be closed by now
-                    return
+            while await self._trim_once():
+                await self.sleep(_TRIM_PAUSE)
 
-    # -- what Faust asks
-
-    def assignment(self) -> set[TP]:
-        """Return the partitions that are read."""
-        if not self._transport.is_open:
-            raise ConsumerNotStarted("the consumer has not been started")
-        return self._assigned or set()
-
-    async def position(self, tp: TP) -> int | None:
-        """Return the next offset to deliver."""
-        return self._positions.get(tp)
-
-    def highwater(self, tp: TP) -> int:
-        """Return the offset the partition's next record will get."""
-        return self._transport.store.highwater(*tp)
-
-    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """Return the offset each partition's next record will get."""
-        return {tp: self.highwater(tp) for tp in partitions}
-
-    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
-        """Return each partition's lowest offset; of an empty one, its highwater."""
-        return {tp: self._transport.store.earliest(*tp) for tp in partitions}
-
-    def topic_partitions(self, topic: str) -> int | None:
-        """Return how many partitions a topic has, or None when there is no such topic."""
-        known = self._transport.store.topic(topic)
-        return None if known is None else known.partitions
-
-    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
-        """Return the partition of a key, or the one given."""
-        if partition is not None:
-            return partition
-        return self.app.producer.key_partition(topic, cast(bytes, key)).partition
-
-    async def create_topic(  # noqa: PLR0913 - Faust's signature
-        self,
-        topic: str,
-        partitions: int,
-        replication: int,
-        *,
-        config: Mapping[str, Any] | None = None,
-        timeout: Seconds = 30.0,
-        retention: Seconds | None = None,
-        compacting: bool | None = None,
-        deleting: bool | None = None,
-        ensure_created: bool = False,
-    ) -> None:
-        """Create a topic."""
-        await self.app.producer.create_topic(
-            topic, partitions, replication, retention=retention, compacting=compacting, deleting=deleting
-        )
+    async def _trim_once(self) -> bool:
+        """Give each partition a turn; return whether one has more to go."""
+        store, options = self._transport.store, self._transport.options
+        has_more = False
+        for partition_has_more in retention.trim_all(store, options.retention_ms, options.bytes_max):
+            has_more |= partition_has_more
+            await asyncio.sleep(0)
+            if self.should_stop:  # the store may be closed by now
+                return False
+        return has_more

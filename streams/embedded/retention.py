@@ -7,16 +7,17 @@ ever committed, and a partition's last record, from which the next offset is cou
 import time
 from collections.abc import Iterator
 
-from .records import Topic, TopicPartition
+from .records import Topic
 from .store import Store
 
 TOMBSTONE_MS = 24 * 60 * 60 * 1000  # a deletion stays so long, for a reader with a copy of its own
+ROWS_MAX = 1000  # of one partition in one transaction: a few milliseconds
 _FREE_PAGES_KEPT = 16 * 1024  # of 4 KiB: 64 MB stay free for what comes next
 _VACUUM_PAGES = 1000
 
 
-def trim_all(store: Store, default_ms: int | None, bytes_max: int) -> Iterator[TopicPartition]:
-    """Trim every partition, yielding after each so that others can work in between.
+def trim_all(store: Store, default_ms: int | None, bytes_max: int) -> Iterator[bool]:
+    """Trim every partition, yielding after each, so that others can work in between, whether it may have more to go.
 
     Args:
         default_ms: how long plain topics are kept that do not say so themselves; None for ever.
@@ -26,16 +27,17 @@ def trim_all(store: Store, default_ms: int | None, bytes_max: int) -> Iterator[T
     for topic in store.topics():
         old = cutoff_ms(topic, default_ms, now_ms)
         for partition in range(topic.partitions):
+            deleted = 0
             if is_too_large(store, bytes_max) and not topic.compacted:
-                trim(store, topic, partition, None)
+                deleted = trim(store, topic, partition, None)
             elif old is not None:
-                trim(store, topic, partition, old)
+                deleted = trim(store, topic, partition, old)
             trim_tombstones(store, topic, partition, now_ms)
-            yield TopicPartition(topic.name, partition)
+            yield deleted == ROWS_MAX
     give_back(store)
 
 
-def trim(store: Store, topic: Topic, partition: int, older_than_ms: int | None, rows_max: int = 1000) -> int:
+def trim(store: Store, topic: Topic, partition: int, older_than_ms: int | None, rows_max: int = ROWS_MAX) -> int:
     """Delete the oldest records of a partition, as far as the rules above allow; return how many.
 
     A compacted topic's records are looked at by age alone: a table reads them, and no group commits there.
@@ -54,7 +56,7 @@ def trim(store: Store, topic: Topic, partition: int, older_than_ms: int | None, 
     return store.delete_oldest(topic.name, partition, floor, older_than_ms, rows_max)
 
 
-def trim_tombstones(store: Store, topic: Topic, partition: int, now_ms: int, rows_max: int = 1000) -> None:
+def trim_tombstones(store: Store, topic: Topic, partition: int, now_ms: int, rows_max: int = ROWS_MAX) -> None:
     """Delete old deletions of a compacted topic."""
     if topic.compacted:
         store.delete_tombstones(topic.name, partition, now_ms - TOMBSTONE_MS, rows_max)

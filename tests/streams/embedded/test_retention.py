@@ -112,7 +112,7 @@ def test_room_is_counted_without_what_stands_empty_and_given_back(store: Store) 
 def test_above_the_bound_what_was_read_goes_at_any_age(store: Store) -> None:
     store.append_many([Record("inbound", b"k", bytes(10_000), partition=1) for _ in range(100)])
     store.commit("app", {("inbound", 0): 5, ("inbound", 1): 40})
-    assert [tuple(one) for one in trim_all(store, None, 10_000_000)] == [("inbound", 0), ("inbound", 1)]
+    assert list(trim_all(store, None, 10_000_000)) == [False, False]
     assert offsets(store) == list(range(10)), "within the bound, and kept for ever"
     list(trim_all(store, None, 100_000))
     assert offsets(store) == list(range(5, 10))
