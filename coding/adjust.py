@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from coding.checks import has_word
 from coding.claim import Family, Role
-from coding.contest import Claim, is_blood
+from coding.contest import Claim
+from coding.drugs import DrugClass
 from coding.edits import is_proposed
 from coding.encounter import PatientStatus, Setting
 from coding.policy import Policy
-from coding.rules import Rules, read_toml
+from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique
 from coding.tables import catalogue
 
@@ -18,34 +18,33 @@ def around_transfusion(
     services: list[Service], outside: list[Given], policy: Policy
 ) -> tuple[list[Service], list[Note]]:
     """Return the services; pushes of the usual drugs around a transfusion are flagged, or left out by the policy."""
-    if not any(is_blood(one) for one in outside):
+    if not outside or all(one.identity.drug_class is not DrugClass.BLOOD_PRODUCT for one in outside):
         return services, []
-    words = read_toml("order_words.toml")["transfusion"]
     kept: list[Service] = []
     notes: list[Note] = []
     for service in services:
         first = service.given[0]
         is_usual = service.technique is Technique.PUSH and first.identity.tag == "transfusion_premedication"
         if is_usual and policy.transfusion_premed == "never":
-            notes.append(Note("TRANSFUSION_PREMEDICATION", service.administration_ids))
-        elif is_usual and any(word in first.administration.order_text.casefold() for word in words):
-            kept.append(replace(service, flags=(*service.flags, "TRANSFUSION_PROTOCOL")))
+            notes.append(Note("TRANSFUSION_PREMEDICATION", service.ids))
+        elif is_usual and has_word(first.administration.order_text, "transfusion"):
+            kept.append(service._replace(flags=(*service.flags, "TRANSFUSION_PROTOCOL")))
         else:
             kept.append(service)
     return kept, notes
 
 
-def around_chemotherapy(drafts: list[Draft], notes: list[Note], policy: Policy) -> list[Draft]:
+def around_chemotherapy(drafts: list[Draft], policy: Policy) -> tuple[list[Draft], list[Note]]:
     """Return the drafts; hydration of an encounter with chemotherapy is billed, flagged or left out by the policy."""
     if policy.toxicity_hydration == "billable_with_order":
-        return drafts
+        return drafts, []
     if not any(draft.service.family is Family.CHEMOTHERAPY for draft in drafts):
-        return drafts
+        return drafts, []
     fluids = [draft for draft in drafts if draft.service.family is Family.HYDRATION]
     if policy.toxicity_hydration == "review":
-        return [replace(draft, flags=(*draft.flags, "HYD_TOXICITY")) if draft in fluids else draft for draft in drafts]
-    notes += [Note("HYD_TOXICITY", draft.service.administration_ids) for draft in fluids]
-    return [draft for draft in drafts if draft not in fluids]
+        return [d._replace(flags=(*d.flags, "HYD_TOXICITY")) if d in fluids else d for d in drafts], []
+    kept = [draft for draft in drafts if draft not in fluids]
+    return kept, [Note("HYD_TOXICITY", draft.service.ids) for draft in fluids]
 
 
 def for_payer(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note]]:
@@ -59,7 +58,7 @@ def for_payer(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note
         drafts, notes = _before_admission(drafts, claim)
     if policy.justify_96367_68 == "on":
         asked = {claim.rules.therapeutic.sequential_code, claim.rules.therapeutic.concurrent_code}
-        drafts = [replace(d, flags=(*d.flags, "JUSTIFY")) if d.code in asked else d for d in drafts]
+        drafts = [d._replace(flags=(*d.flags, "JUSTIFY")) if d.code in asked else d for d in drafts]
     if policy.per_visit_codes == "on":
         drafts, more = _per_visit(drafts, claim.rules)
         notes = [*notes, *more]
@@ -75,10 +74,8 @@ def _before_admission(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], l
     last = max(admitted).date()
     near = [d for d in drafts if d.service_date and 0 <= (last - d.service_date).days <= window]
     if claim.policy.payment_window == "suppress":
-        return [d for d in drafts if d not in near], [
-            Note("PAYMENT_WINDOW", d.service.administration_ids) for d in near
-        ]
-    return [replace(d, flags=(*d.flags, "PAYMENT_WINDOW")) if d in near else d for d in drafts], []
+        return [d for d in drafts if d not in near], [Note("PAYMENT_WINDOW", d.service.ids) for d in near]
+    return [d._replace(flags=(*d.flags, "PAYMENT_WINDOW")) if d in near else d for d in drafts], []
 
 
 def _per_visit(drafts: list[Draft], rules: Rules) -> tuple[list[Draft], list[Note]]:
@@ -98,9 +95,9 @@ def _per_visit(drafts: list[Draft], rules: Rules) -> tuple[list[Draft], list[Not
         code = neighbours.visit_chemotherapy_infused_code if infused else neighbours.visit_chemotherapy_injected_code
         chosen.append((chemotherapy[0], both if infused and len(infused) < len(chemotherapy) else code))
     per_visit = [
-        replace(draft, code=code, units=1, role=Role.STANDALONE, minutes=None, modifiers=()) for draft, code in chosen
+        draft._replace(code=code, units=1, role=Role.STANDALONE, minutes=None, modifiers=()) for draft, code in chosen
     ]
-    told = {draft.service.administration_ids for draft in per_visit}
-    rest = [draft for draft in proposed if draft.service.administration_ids not in told]
-    notes = [Note("VISIT_INCLUDED", draft.service.administration_ids) for draft in rest]
+    told = {draft.service.ids for draft in per_visit}
+    rest = [draft for draft in proposed if draft.service.ids not in told]
+    notes = [Note("VISIT_INCLUDED", draft.service.ids) for draft in rest]
     return [draft for draft in drafts if draft not in proposed] + per_visit, notes

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from typing import NamedTuple
 
 from coding import hydration, modifiers
 from coding.claim import Family
-from coding.drugs import DrugClass
 from coding.encounter import Encounter, Setting
 from coding.initial import Initial, choose_initial, contest_key
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
 from coding.pushes import PushCoder
 from coding.rules import Rules
-from coding.services import Draft, Given, Note, Service, Technique
+from coding.services import Draft, Note, Service, Technique
 from coding.stretches import Covered
+
+Blood = Mapping[str, Sequence[tuple[int, int]]]  # access site: when blood ran there
 
 
 class Claim(NamedTuple):
@@ -25,6 +26,7 @@ class Claim(NamedTuple):
     encounter: Encounter
     rules: Rules
     policy: Policy
+    zone: tzinfo | None
 
     @property
     def is_office(self) -> bool:
@@ -43,52 +45,59 @@ class Site(NamedTuple):
 
 
 def code_sites(
-    services: Sequence[Service], blood: Iterable[Given], claim: Claim, concurrent: Concurrent
+    services: Iterable[Service], blood: Blood, claim: Claim, concurrent: Concurrent
 ) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of every access site, the main one first, and notes."""
     by_site: dict[str, list[Service]] = {}
     for service in services:
         by_site.setdefault(service.site, []).append(service)
-    blood_at: dict[str, list[tuple[int, int]]] = {}
-    for one in blood:
-        blood_at.setdefault(one.site, []).extend(one.stretches)
-    sites = _in_order([_site(name, by_site, blood_at, claim) for name in by_site], claim)
-    unsupported = [site for site in sites[1:] if not _is_needed(site, sites[0])]
+    sites = [_site(name, by_site, blood, claim) for name in by_site]
+    if len(sites) == 1:
+        drafts, notes = _code_site(sites[0], claim, concurrent)
+        return drafts, sites[0].notes + notes
+    sites = _in_order(sites, claim)
+    unsupported = {site.name for site in sites[1:] if not _is_needed(site, sites[0])}
     if unsupported and claim.policy.second_site == "downgrade":
-        return _downgraded(services, unsupported, sites[0], blood, claim, concurrent)
+        moved = _moved(by_site, unsupported, sites[0].name)
+        there = {name: times for name, times in blood.items() if name not in unsupported}
+        there[sites[0].name] = [stretch for name in (sites[0].name, *unsupported) for stretch in blood.get(name, ())]
+        return code_sites(moved, there, claim, concurrent)
+    return _code_several(sites, unsupported, claim, concurrent)
+
+
+def _code_several(
+    sites: list[Site], unsupported: set[str], claim: Claim, concurrent: Concurrent
+) -> tuple[list[Draft], list[Note]]:
+    """Return the drafts of several sites; those after the first carry the site's modifier."""
     drafts: list[Draft] = []
     notes: list[Note] = []
     for place, site in enumerate(sites):
         of_site, more = _code_site(site, claim, concurrent)
-        if place:
-            of_site = modifiers.of_second_site(
-                of_site, site.initial, claim.policy, is_supported=site not in unsupported
-            )
+        if place and site.initial:
+            supported = site.name not in unsupported
+            of_site = modifiers.of_second_site(of_site, site.initial, claim.policy, is_supported=supported)
         drafts += of_site
         notes += [*site.notes, *more]
     return drafts, notes
 
 
-def _site(
-    name: str, by_site: dict[str, list[Service]], blood_at: dict[str, list[tuple[int, int]]], claim: Claim
-) -> Site:
+def _site(name: str, by_site: Mapping[str, list[Service]], blood: Blood, claim: Claim) -> Site:
     """Return one site with its candidates and its initial service."""
-    rules, policy = claim.rules, claim.policy
     drugs = [service for service in by_site[name] if service.family is not Family.HYDRATION]
     fluids = [service for service in by_site[name] if service.family is Family.HYDRATION]
     notes: list[Note] = []
-    if fluids and len(by_site) > 1:
-        fluids, notes = _not_beside_others(name, fluids, by_site, policy.hyd_separate_site)
     if fluids:
-        taken = Covered([*hydration.time_taken(drugs, policy), *blood_at.get(name, [])])
-        if len(by_site) > 1 and policy.hyd_separate_site == "net":
-            taken = Covered([*zip(taken.starts, taken.stops, strict=True), *_elsewhere(name, by_site)])
-        fluids, more = hydration.own_time(fluids, taken, rules, policy)
+        taken = [*hydration.time_taken(drugs, claim.policy), *blood.get(name, ())]
+        if len(by_site) > 1:
+            fluids, notes, beside = _beside_others(fluids, _elsewhere(name, by_site), claim.policy)
+            taken += beside
+        fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
-    return Site(name, drugs, fluids, notes, choose_initial([*drugs, *fluids], claim.encounter, rules, policy))
+    initial = choose_initial([*drugs, *fluids], claim.encounter, claim.rules, claim.policy)
+    return Site(name, drugs, fluids, notes, initial)
 
 
-def _elsewhere(name: str, by_site: dict[str, list[Service]]) -> list[tuple[int, int]]:
+def _elsewhere(name: str, by_site: Mapping[str, list[Service]]) -> list[tuple[int, int]]:
     """Return when drugs were infused at other sites."""
     return [
         stretch
@@ -100,16 +109,16 @@ def _elsewhere(name: str, by_site: dict[str, list[Service]]) -> list[tuple[int, 
     ]
 
 
-def _not_beside_others(
-    name: str, fluids: list[Service], by_site: dict[str, list[Service]], how: str
-) -> tuple[list[Service], list[Note]]:
-    """Return the fluids that may be hydration although another site is in use, and notes."""
-    elsewhere = Covered(_elsewhere(name, by_site))
-    beside = [fluid for fluid in fluids if elsewhere.touches(fluid.stretches)]
-    notes = [Note("HYD_SEPARATE_SITE", fluid.administration_ids) for fluid in beside]
-    if how != "not_billed":
-        return fluids, notes
-    return [fluid for fluid in fluids if not elsewhere.touches(fluid.stretches)], notes
+def _beside_others(
+    fluids: list[Service], elsewhere: list[tuple[int, int]], policy: Policy
+) -> tuple[list[Service], list[Note], list[tuple[int, int]]]:
+    """Return the fluids that may be hydration though a drug runs elsewhere, notes, and time they cannot have."""
+    running = Covered(elsewhere)
+    beside = [fluid for fluid in fluids if running.touches(fluid.stretches)]
+    notes = [Note("HYD_SEPARATE_SITE", fluid.ids) for fluid in beside]
+    if policy.hyd_separate_site == "not_billed":
+        return [fluid for fluid in fluids if fluid not in beside], notes, []
+    return fluids, notes, elsewhere if policy.hyd_separate_site == "net" else []
 
 
 def _in_order(sites: list[Site], claim: Claim) -> list[Site]:
@@ -132,24 +141,15 @@ def _is_needed(site: Site, main: Site) -> bool:
     )
 
 
-def _downgraded(  # noqa: PLR0913, PLR0917 - passes on what code_sites was given
-    services: Sequence[Service],
-    unsupported: list[Site],
-    main: Site,
-    blood: Iterable[Given],
-    claim: Claim,
-    concurrent: Concurrent,
-) -> tuple[list[Draft], list[Note]]:
-    """Return the drafts with the sites that nothing supports made part of the main one."""
-    names = {site.name for site in unsupported}
-    merged = [
-        replace(service, site=main.name, flags=(*service.flags, "SECOND_SITE_UNSUPPORTED"))
-        if service.site in names
+def _moved(by_site: Mapping[str, list[Service]], unsupported: set[str], main: str) -> list[Service]:
+    """Return the services with those of sites that nothing supports put to the main one."""
+    return [
+        service._replace(site=main, flags=(*service.flags, "SECOND_SITE_UNSUPPORTED"))
+        if name in unsupported
         else service
+        for name, services in by_site.items()
         for service in services
     ]
-    blood = [one._replace(site=main.name) if one.site in names else one for one in blood]
-    return code_sites(merged, blood, claim, concurrent)
 
 
 def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[Draft], list[Note]]:
@@ -159,14 +159,8 @@ def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[D
     coder = InfusionCoder(initial, rules, policy, concurrent)
     coder.code(infusions)
     drafts, notes = coder.drafts, coder.notes
-    by_hand = [service for service in site.drugs if service.technique is Technique.PUSH]
-    if by_hand:
+    if len(infusions) < len(site.drugs):
         pushes = PushCoder(initial, infusions, rules, policy, is_office=claim.is_office)
-        pushes.code(by_hand)
+        pushes.code([service for service in site.drugs if service.technique is Technique.PUSH])
         drafts, notes = drafts + pushes.drafts, notes + pushes.notes
     return drafts + hydration.code_hydration(site.fluids, initial, rules, policy), notes
-
-
-def is_blood(one: Given) -> bool:
-    """Say whether an administration is a transfusion, whose time no hydration has."""
-    return one.identity.drug_class is DrugClass.BLOOD_PRODUCT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -44,13 +44,12 @@ def local_date(moment: datetime, zone: tzinfo | None) -> date:
     return moment.astimezone(zone).date() if zone else moment.date()
 
 
-def date_at(at: int, near: datetime, zone: tzinfo | None) -> date:
-    """Return the local date of an instant; without a zone, by the offset of a moment near it."""
-    return moment_of(at, zone or near.tzinfo).date()
+def date_at(at: int, zone: tzinfo) -> date:
+    """Return the local date of an instant."""
+    return moment_of(at, zone).date()
 
 
-def midnight_after(at: int, near: datetime, zone: tzinfo | None) -> int:
-    """Return the instant at which the local date of `at` ends."""
-    local = moment_of(at, zone or near.tzinfo)
-    next_day = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), tzinfo=local.tzinfo)
+def midnight_after(day: date, zone: tzinfo) -> int:
+    """Return the instant at which a local date ends."""
+    next_day = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone)
     return instant(next_day.astimezone(UTC))

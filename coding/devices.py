@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from coding.claim import Family
 from coding.encounter import Administration, Device
 from coding.rules import Rules, read_toml
@@ -10,9 +12,23 @@ from coding.stretches import Stretches, minutes_of
 CARRIED = {Device.PORTABLE_PUMP, Device.IMPLANTED_PUMP}
 
 
+@lru_cache(maxsize=65536)
+def _names_device(name: str, words: str) -> bool:
+    """Say whether a product's name has one of the words for a device."""
+    text = name.casefold()
+    return any(word in text for word in read_toml("drug_names.toml")[words])
+
+
 def is_portable_pump(administration: Administration) -> bool:
     """Say whether it ran on a pump that the patient carries, by device or by the product's wording."""
-    return administration.device in CARRIED or _says(administration, "portable_pump")
+    return administration.device in CARRIED or _names_device(administration.drug.name, "portable_pump")
+
+
+def is_on_body_injector(administration: Administration) -> bool:
+    """Say whether it is a device left on the patient, by device or by the product's wording."""
+    return administration.device is Device.ON_BODY_INJECTOR or _names_device(
+        administration.drug.name, "on_body_injector"
+    )
 
 
 def starts_pump(
@@ -29,14 +45,3 @@ def starts_pump(
         return True
     minutes = minutes_of(stretches) if stretches else administration.ordered_minutes
     return minutes is None or minutes > rules.chemotherapy.prolonged_minutes
-
-
-def is_on_body_injector(administration: Administration) -> bool:
-    """Say whether it is a device left on the patient, by device or by the product's wording."""
-    return administration.device is Device.ON_BODY_INJECTOR or _says(administration, "on_body_injector")
-
-
-def _says(administration: Administration, words: str) -> bool:
-    """Say whether the product's name has one of the words."""
-    name = administration.drug.name.casefold()
-    return any(word in name for word in read_toml("drug_names.toml")[words])

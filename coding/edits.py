@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 from functools import cache
 
 from coding.claim import Status
+from coding.contest import Claim
 from coding.encounter import Setting
 from coding.findings import status_of
 from coding.policy import Policy
@@ -21,13 +21,14 @@ def is_proposed(draft: Draft) -> bool:
     return status_of((*draft.service.flags, *draft.flags)) is not Status.HOLD
 
 
-def check_primaries(drafts: list[Draft], edits: Edits, rules: Rules, policy: Policy, setting: Setting) -> list[Draft]:
+def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> list[Draft]:
     """Return the drafts; an add-on without one of its primaries on the claim is held.
 
     A primary on another date is enough. Source: CMS add-on code edits, type I.
     """
+    edits, rules = edits_on(day, claim.encounter.setting), claim.rules
     barred = frozenset[str]()
-    if setting is Setting.PROFESSIONAL and policy.pro_hyd_primary == "hold":
+    if claim.is_office and claim.policy.pro_hyd_primary == "hold":
         barred = frozenset({rules.hydration.initial_code})
     while True:
         proposed = {draft.code for draft in drafts if is_proposed(draft)}
@@ -36,7 +37,7 @@ def check_primaries(drafts: list[Draft], edits: Edits, rules: Rules, policy: Pol
             return drafts
         kind = "ADDON_PRIMARY_MISMATCH"
         drafts = [
-            replace(draft, flags=(*draft.flags, kind)) if draft.code in wrong and is_proposed(draft) else draft
+            draft._replace(flags=(*draft.flags, kind)) if draft.code in wrong and is_proposed(draft) else draft
             for draft in drafts
         ]
 
@@ -51,20 +52,19 @@ def _lacks_primary(code: str, proposed: set[str], edits: Edits, barred: frozense
     return primaries.isdisjoint(proposed)
 
 
-def check_pairs(drafts: list[Draft], setting: Setting, policy: Policy) -> list[Draft]:
+def check_pairs(drafts: list[Draft], claim: Claim) -> list[Draft]:
     """Return the drafts; the second code of a pair on one date carries a modifier, or a finding where none helps.
 
     Source: NCCI procedure-to-procedure edits.
     """
     by_date: dict[date, set[str]] = {}
     for draft in drafts:
-        assert draft.service_date is not None
         if is_proposed(draft):
             by_date.setdefault(draft.service_date, set()).add(draft.code)
-    verdicts = {day: _paired(codes, edits_on(day, setting)) for day, codes in by_date.items()}
+    verdicts = {day: _paired(codes, edits_on(day, claim.encounter.setting)) for day, codes in by_date.items()}
     if not any(verdicts.values()):
         return drafts
-    return [_with_pair(draft, verdicts, policy) for draft in drafts]
+    return [_with_pair(draft, verdicts, claim.policy) for draft in drafts]
 
 
 def _paired(codes: set[str], edits: Edits) -> dict[str, bool]:
@@ -78,29 +78,28 @@ def _paired(codes: set[str], edits: Edits) -> dict[str, bool]:
 
 def _with_pair(draft: Draft, verdicts: dict[date, dict[str, bool]], policy: Policy) -> Draft:
     """Return one draft with what its pair asks."""
-    assert draft.service_date is not None
     lifts = verdicts.get(draft.service_date, {}).get(draft.code)
     if lifts is None or not is_proposed(draft):
         return draft
     if not lifts:
-        return replace(draft, flags=(*draft.flags, "PAIR_NOT_PAID"))
+        return draft._replace(flags=(*draft.flags, "PAIR_NOT_PAID"))
     if draft.modifiers:
         return draft
     modifiers = () if policy.pair_modifier == "none" else (policy.pair_modifier,)
     reason = policy.wording["PAIR"].say()
-    return replace(draft, modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=(*draft.reasons, reason))
+    return draft._replace(modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=(*draft.reasons, reason))
 
 
-def check_units(drafts: list[Draft], setting: Setting, policy: Policy) -> tuple[list[Draft], list[Note]]:
+def check_units(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return the drafts within the unit limits of a date, and notes for what was cut off.
 
     A limit set by policy caps the units; a clinical one asks for documentation. Source: NCCI medically unlikely edits.
     """
+    setting, policy = claim.encounter.setting, claim.policy
     if policy.unit_caps == "none":
         return drafts, []
     units: dict[tuple[str, date], int] = {}
     for draft in drafts:
-        assert draft.service_date is not None
         if is_proposed(draft):
             key = (draft.code, draft.service_date)
             units[key] = units.get(key, 0) + draft.units
@@ -135,18 +134,17 @@ def _capped(drafts: Iterable[Draft], over: dict[tuple[str, date], UnitLimit]) ->
     kept: list[Draft] = []
     notes: list[Note] = []
     for draft in drafts:
-        assert draft.service_date is not None
         key = (draft.code, draft.service_date)
         limit = over.get(key) if is_proposed(draft) else None
         if limit is None:
             kept.append(draft)
         elif not limit.is_absolute:
-            kept.append(replace(draft, flags=(*draft.flags, "MUE_EXCEEDED")))
+            kept.append(draft._replace(flags=(*draft.flags, "MUE_EXCEEDED")))
         else:
             units = min(draft.units, left[key])
             left[key] -= units
             if units:
-                kept.append(replace(draft, units=units, flags=(*draft.flags, "MAI2_CAPPED")))
+                kept.append(draft._replace(units=units, flags=(*draft.flags, "MAI2_CAPPED")))
             else:
-                notes.append(Note("MAI2_CAPPED", draft.service.administration_ids))
+                notes.append(Note("MAI2_CAPPED", draft.service.ids))
     return kept, notes

@@ -63,9 +63,8 @@ def _line_rows(line: ClaimLine, names: dict[str, Finding]) -> list[str]:
     code = "-".join((line.code, *line.modifiers))
     minutes = "" if line.minutes is None else f", {line.minutes} minutes"
     label = catalogue()[line.code].label
-    rows = [
-        f"{line.service_date} {code} x{line.units} [{line.status.value}] {label}{minutes} {_ids(line.administration_ids)}"
-    ]
+    head = f"{line.service_date} {code} x{line.units} [{line.status.value}] {label}{minutes}"
+    rows = [f"{head} {_ids(line.administration_ids)}"]
     rows += [f"    {reason.text}  ({reason.rule}; {reason.source})" for reason in line.reasons]
     found = [names[finding] for finding in line.findings]
     rows += [f"    ! {finding.kind} ({finding.severity.value}): {finding.text}" for finding in found]

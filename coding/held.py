@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import tzinfo
 
+from coding.bench import service_of
 from coding.claim import Family, Role
-from coding.dates import local_date
-from coding.encounter import Encounter
+from coding.contest import Claim
 from coding.hours import additional_hours, all_hours
 from coding.policy import Policy
 from coding.rules import Rules
-from coding.runs import BY_HAND
-from coding.services import Draft, Given, Note, Service, Technique
+from coding.services import Draft, Given, Note, Technique
 from coding.stretches import minutes_of
+from coding.times import BY_HAND
+
+Code = tuple[str, int, Role]  # code, units, role
 
 
-def propose(
-    held: Iterable[Given],
-    initial_sites: Collection[str],
-    encounter: Encounter,
-    rules: Rules,
-    policy: Policy,
-    zone: tzinfo | None,
-) -> tuple[list[Draft], list[Note]]:
+def propose(held: Iterable[Given], initial_sites: Collection[str], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return the held lines, and notes for what could be no line even then."""
     drafts: list[Draft] = []
     notes: list[Note] = []
     for one in held:
-        moment = one.start_time or encounter.arrived_at
-        codes = _codes(one, one.site in initial_sites, rules, policy)
-        if moment is None or not codes:
+        codes = _codes(one, claim.rules, claim.policy, has_initial=one.site in initial_sites)
+        service = service_of(one, Technique.PUSH, claim.encounter, claim.zone)
+        if service is None or not codes:
             notes += [Note(kind, one.ids) for kind in one.flags]
             continue
-        minutes = minutes_of(one.stretches)
-        stop = one.stretches[-1][1] if one.stretches else one.start
-        service = Service(
-            (one,), one.ids, one.identity.ingredient, one.family, Technique.PUSH, one.site, one.stretches, one.start, stop,
-            minutes, local_date(moment, zone), one.identity.resource_rank, one.flags, (),
-        )  # fmt: skip
-        reason = policy.wording["HELD"].say(missing=", ".join(one.flags))
-        drafts += [Draft(service, code, units, role, (reason,), minutes=minutes or None) for code, units, role in codes]
+        reasons = (claim.policy.wording["HELD"].say(missing=", ".join(one.flags)),)
+        minutes = service.minutes or None
+        drafts += [
+            Draft(service, code, units, role, service.start_date, reasons, minutes=minutes)
+            for code, units, role in codes
+        ]
     return drafts, notes
 
 
-def _codes(one: Given, has_initial: bool, rules: Rules, policy: Policy) -> list[tuple[str, int, Role]]:
+def _codes(one: Given, rules: Rules, policy: Policy, *, has_initial: bool) -> list[Code]:
     """Return codes and units that a held administration would come to."""
     minutes = minutes_of(one.stretches)
     if one.family is Family.HYDRATION:
-        return _fluid_codes(minutes, has_initial, rules, policy)
+        return _fluid_codes(minutes, rules, policy, has_initial=has_initial)
     family = rules.chemotherapy if one.family is Family.CHEMOTHERAPY else rules.therapeutic
     role = Role.SEQUENTIAL if has_initial else Role.INITIAL
-    by_time = minutes >= family.initial_minutes_min and one.administration.method not in BY_HAND
-    if not by_time:
+    if minutes < family.initial_minutes_min or one.administration.method in BY_HAND:
         return [(family.push_sequential_code if has_initial else family.push_initial_code, 1, role)]
-    hours = additional_hours(minutes, policy.additional_hour_min or family.additional_minutes_min)
     first = (family.sequential_code if has_initial else family.initial_code, 1, role)
-    return [first, (family.additional_code, hours, Role.ADDITIONAL_HOUR)] if hours else [first]
+    return _with_hours(
+        first, family.additional_code, minutes, policy.additional_hour_min or family.additional_minutes_min
+    )
 
 
-def _fluid_codes(minutes: int, has_initial: bool, rules: Rules, policy: Policy) -> list[tuple[str, int, Role]]:
+def _fluid_codes(minutes: int, rules: Rules, policy: Policy, *, has_initial: bool) -> list[Code]:
     """Return codes and units of held hydration; none when it is too short."""
     hydration = rules.hydration
     more = policy.additional_hour_min or hydration.additional_minutes_min
@@ -67,6 +59,10 @@ def _fluid_codes(minutes: int, has_initial: bool, rules: Rules, policy: Policy) 
         return []
     if has_initial:
         return [(hydration.additional_code, all_hours(minutes, more), Role.ADDITIONAL_HOUR)]
+    return _with_hours((hydration.initial_code, 1, Role.INITIAL), hydration.additional_code, minutes, more)
+
+
+def _with_hours(first: Code, additional_code: str, minutes: int, more: int) -> list[Code]:
+    """Return a first code and, when there are any, its further hours."""
     hours = additional_hours(minutes, more)
-    first = (hydration.initial_code, 1, Role.INITIAL)
-    return [first, (hydration.additional_code, hours, Role.ADDITIONAL_HOUR)] if hours else [first]
+    return [first, (additional_code, hours, Role.ADDITIONAL_HOUR)] if hours else [first]

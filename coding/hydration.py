@@ -3,52 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from coding.claim import Family, Role
 from coding.hours import additional_hours, all_hours
 from coding.initial import Initial
-from coding.overlap import together
+from coding.overlap import further_hours, together
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Draft, Note, Service, Technique
-from coding.stretches import Covered, minutes_of
+from coding.stretches import Covered, Stretches, minutes_of
 from coding.technique import is_on_edge
 
 
-def own_time(
-    fluids: Iterable[Service], taken: Covered, rules: Rules, policy: Policy
-) -> tuple[list[Service], list[Note]]:
-    """Return the fluids with the minutes that are theirs alone, those with enough of them; a note for each other one.
+def time_taken(services: Iterable[Service], policy: Policy) -> list[tuple[int, int]]:
+    """Return the running time that hydration at the same site cannot have: infusions, and pushes when deducted."""
+    deduct = policy.hyd_push_minutes == "deducted"
+    return [
+        stretch
+        for service in services
+        if service.family is not Family.HYDRATION and (service.technique is Technique.INFUSION or deduct)
+        for stretch in service.stretches
+    ]
+
+
+def own_time(fluids: list[Service], taken: Covered, rules: Rules, policy: Policy) -> tuple[list[Service], list[Note]]:
+    """Return the fluids with the minutes that are theirs alone, when enough; a note for each other one.
 
     Two fluids at once: each minute counts once, for the longer. Every administration is judged by itself, unless the
     policy adds those of one date. Source: CGS on hydration; CPT Assistant, December 2011, by way of HCPro.
     """
-    taken_too = Covered(zip(taken.starts, taken.stops, strict=True))
-    nets = [_without(fluid, taken_too, policy) for fluid in fluids]
-    kept: list[Service] = []
-    for fluid in sorted(nets, key=lambda fluid: (-fluid.minutes, fluid.start, fluid.administration_ids)):
-        left = taken_too.left_of(fluid.stretches)
-        if left != fluid.stretches:
-            fluid = _with_time(fluid, left, policy)
-        taken_too.add(fluid.stretches)
-        kept.append(fluid)
+    fluids = [_without(fluid, taken, policy) for fluid in fluids]
+    if len(fluids) > 1:
+        fluids = _once_each(fluids, policy)
     if policy.hyd_combine == "sum_by_dos":
-        kept = _summed(kept)
-    return _long_enough(kept, rules)
+        fluids = _summed(fluids)
+    return _long_enough(fluids, rules)
+
+
+def _once_each(fluids: list[Service], policy: Policy) -> list[Service]:
+    """Return the fluids, a minute of two being that of the longer."""
+    taken = Covered()
+    kept: list[Service] = []
+    for fluid in sorted(fluids, key=lambda fluid: (-fluid.minutes, fluid.start, fluid.ids)):
+        own = _without(fluid, taken, policy)
+        taken.add(own.stretches)
+        kept.append(own)
+    return kept
 
 
 def _without(fluid: Service, taken: Covered, policy: Policy) -> Service:
-    """Return a fluid without the minutes that drugs and blood took."""
-    left = taken.left_of(fluid.stretches)
-    return fluid if left == fluid.stretches else _with_time(fluid, left, policy)
-
-
-def _with_time(fluid: Service, left: tuple[tuple[int, int], ...], policy: Policy) -> Service:
-    """Return a fluid with less time, and the reason."""
+    """Return a fluid without the minutes that are taken, and the reason."""
+    left: Stretches = taken.left_of(fluid.stretches)
+    if left == fluid.stretches:
+        return fluid
     minutes = minutes_of(left)
     reason = policy.wording["FLUID_MINUTES"].say(taken=fluid.minutes - minutes, minutes=minutes)
-    return replace(fluid, stretches=left, minutes=minutes, reasons=(*fluid.reasons, reason))
+    return fluid._replace(stretches=left, minutes=minutes, reasons=(*fluid.reasons, reason))
 
 
 def _summed(fluids: list[Service]) -> list[Service]:
@@ -66,75 +76,56 @@ def _long_enough(fluids: list[Service], rules: Rules) -> tuple[list[Service], li
     kept: list[Service] = []
     notes: list[Note] = []
     for fluid in fluids:
-        on_edge = is_on_edge(fluid.minutes, least, more)
+        flags = ("BOUNDARY_MINUTE",) if is_on_edge(fluid.minutes, least, more) else ()
         if fluid.minutes < least:
-            notes.append(Note("HYD_BELOW_MINIMUM" if fluid.minutes else "HYD_INCLUDED", fluid.administration_ids))
-            if on_edge:
-                notes.append(Note("BOUNDARY_MINUTE", fluid.administration_ids))
+            kind = "HYD_BELOW_MINIMUM" if fluid.minutes else "HYD_INCLUDED"
+            notes += [Note(kind, fluid.ids) for kind in (kind, *flags)]
         else:
-            kept.append(replace(fluid, flags=(*fluid.flags, "BOUNDARY_MINUTE")) if on_edge else fluid)
+            kept.append(fluid._replace(flags=(*fluid.flags, *flags)) if flags else fluid)
     return kept, notes
 
 
-def code_hydration(fluids: Iterable[Service], initial: Initial | None, rules: Rules, policy: Policy) -> list[Draft]:
+def code_hydration(fluids: list[Service], initial: Initial | None, rules: Rules, policy: Policy) -> list[Draft]:
     """Return the drafts of a site's hydration: the first hour when it is the initial service, else all its hours."""
-    hydration = rules.hydration
-    more = policy.additional_hour_min or hydration.additional_minutes_min
     drafts: list[Draft] = []
-    for fluid in sorted(fluids, key=lambda fluid: (fluid.start, fluid.administration_ids)):
-        if initial is not None and fluid.administration_ids[0] in initial.service.administration_ids:
-            drafts += _first_hours(fluid, initial, rules, policy, more)
-            continue
-        hours = all_hours(fluid.minutes, more)
-        reason = policy.wording["HYDRATION_HOURS"].say(minutes=fluid.minutes, hours=hours, more=more)
-        reasons = (*fluid.reasons, reason)
-        drafts.append(
-            Draft(
-                fluid,
-                hydration.additional_code,
-                hours,
-                Role.ADDITIONAL_HOUR,
-                reasons,
-                fluid.stretches,
-                0,
-                fluid.minutes,
-            )
-        )
+    for fluid in sorted(fluids, key=lambda fluid: (fluid.start, fluid.ids)):
+        if initial is not None and fluid.ids[0] in initial.service.ids:
+            drafts += _first_hours(fluid, initial, rules, policy)
+        else:
+            drafts.append(_every_hour(fluid, rules, policy))
     return drafts
 
 
-def _first_hours(fluid: Service, initial: Initial, rules: Rules, policy: Policy, more: int) -> list[Draft]:
+def _every_hour(fluid: Service, rules: Rules, policy: Policy) -> Draft:
+    """Return the draft of hydration beside another initial service."""
+    more = policy.additional_hour_min or rules.hydration.additional_minutes_min
+    hours = all_hours(fluid.minutes, more)
+    reason = policy.wording["HYDRATION_HOURS"].say(minutes=fluid.minutes, hours=hours, more=more)
+    return Draft(
+        fluid,
+        rules.hydration.additional_code,
+        hours,
+        Role.ADDITIONAL_HOUR,
+        fluid.start_date,
+        (*fluid.reasons, reason),
+        minutes=fluid.minutes,
+        counted=fluid.stretches,
+    )
+
+
+def _first_hours(fluid: Service, initial: Initial, rules: Rules, policy: Policy) -> list[Draft]:
     """Return the drafts of hydration that is the initial service."""
-    hydration, minutes = rules.hydration, fluid.minutes
-    reasons = (*fluid.reasons, *initial.reasons)
-    first = Draft(fluid, hydration.initial_code, 1, Role.INITIAL, reasons, fluid.stretches, 0, minutes, initial.flags)
-    hours = additional_hours(minutes, more)
-    if not hours:
-        return [first]
-    reason = policy.wording["ADDITIONAL_HOURS"].say(minutes=minutes, hours=hours, more=more)
-    reasons = (*fluid.reasons, reason)
-    return [
-        first,
-        Draft(
-            fluid,
-            hydration.additional_code,
-            hours,
-            Role.ADDITIONAL_HOUR,
-            reasons,
-            fluid.stretches,
-            60,
-            minutes,
-            initial.flags,
-        ),
-    ]
-
-
-def time_taken(services: Iterable[Service], policy: Policy) -> list[tuple[int, int]]:
-    """Return the running time that hydration at the same site cannot have: infusions, and pushes when deducted."""
-    deduct = policy.hyd_push_minutes == "deducted"
-    return [
-        stretch
-        for service in services
-        if service.family is not Family.HYDRATION and (service.technique is Technique.INFUSION or deduct)
-        for stretch in service.stretches
-    ]
+    more = policy.additional_hour_min or rules.hydration.additional_minutes_min
+    first = Draft(
+        fluid,
+        rules.hydration.initial_code,
+        1,
+        Role.INITIAL,
+        fluid.start_date,
+        (*fluid.reasons, *initial.reasons),
+        initial.flags,
+        minutes=fluid.minutes,
+        counted=fluid.stretches,
+    )
+    hours = additional_hours(fluid.minutes, more)
+    return [first, further_hours(first, rules.hydration.additional_code, hours, more, policy)] if hours else [first]

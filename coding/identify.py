@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from coding.claim import Family
-from coding.drugs import DrugClass, Formulary, Product, ingredient_name
+from coding.drugs import DrugClass, Formulary, ingredient_name
 from coding.encounter import Administration, Drug
 from coding.policy import Policy
 from coding.rules import read_toml
@@ -43,71 +43,82 @@ def identify(administration: Administration, formulary: Formulary, policy: Polic
     """Return what was given. An unknown drug is coded as if therapeutic, and held: DRUG_UNCLASSIFIED."""
     if administration.components:
         return _mix(administration, formulary, policy)
-    return _single(administration.drug, formulary.find(administration.drug), policy)
+    return _single(administration.drug, formulary, policy)
 
 
-def family_of(identity: Identity, policy: Policy) -> Family:
+def _single(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
+    """Return the identity of one drug; remembered per policy, since a hospital gives the same drugs again and again."""
+    key = (drug, formulary)
+    identity = policy.identities.get(key)
+    if identity is None:
+        identity = _looked_up(drug, formulary, policy)
+        if len(policy.identities) < engine_numbers()["answers_kept"]:
+            policy.identities[key] = identity
+    return identity
+
+
+def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
+    """Return what the dictionary and the payer say of a drug."""
+    product = formulary.find(drug)
+    ingredient = product.ingredient if product else ingredient_name(drug.name) or drug.code.casefold()
+    known = policy.drug_classes.get(ingredient) or (product.drug_class if product else None)
+    drug_class = known or DrugClass.THERAPEUTIC
+    hcpcs = product.hcpcs if product else ""
+    return Identity(
+        ingredient,
+        drug_class,
+        _family(drug_class, hcpcs, policy),
+        product.resource_rank if product else engine_numbers()["resource_rank"],
+        product.tag if product else "",
+        hcpcs,
+        _flags(drug_class, policy) if known else ("DRUG_UNCLASSIFIED",),
+    )
+
+
+def _family(drug_class: DrugClass, hcpcs: str, policy: Policy) -> Family:
     """Return the service family of infusions and pushes of a drug."""
-    if identity.drug_class is DrugClass.COMPLEX_BIOLOGIC and _is_plain_biologic(identity, policy):
-        return Family.THERAPEUTIC
-    return FAMILIES.get(identity.drug_class, Family.THERAPEUTIC)
-
-
-def _is_plain_biologic(identity: Identity, policy: Policy) -> bool:
-    """Say whether the payer takes a complex biologic for a therapeutic drug."""
-    if policy.complex_biologic == "table":
+    if drug_class is DrugClass.COMPLEX_BIOLOGIC and policy.complex_biologic != "chemotherapy":
         listed = _plain_biologics(policy.payer.casefold())
-        return any(code in listed for code in identity.hcpcs.split())
-    return policy.complex_biologic == "therapeutic"
+        if policy.complex_biologic == "therapeutic" or any(code in listed for code in hcpcs.split()):
+            return Family.THERAPEUTIC
+    return FAMILIES.get(drug_class, Family.THERAPEUTIC)
 
 
 @cache
 def _plain_biologics(payer: str) -> frozenset[str]:
-    """Return the HCPCS codes that a payer does not take for complex."""
+    """Return the HCPCS codes that a payer does not take for complex.
+
+    Not modelled: a plan's list as it was before its present one.
+    """
     rows = rows_of("payer_classes.csv", "payer,hcpcs,effective,source")
-    return frozenset(row["hcpcs"] for row in rows if row["payer"] and row["payer"] in payer)
-
-
-def _single(drug: Drug, product: Product | None, policy: Policy) -> Identity:
-    """Return the identity of one drug."""
-    if product is None:
-        ingredient, flags = ingredient_name(drug.name) or drug.code, ("DRUG_UNCLASSIFIED",)
-        known = policy.drug_classes.get(ingredient)
-        drug_class = known or DrugClass.THERAPEUTIC
-        return Identity(ingredient, drug_class, engine_numbers()["resource_rank"], "", "", () if known else flags)
-    drug_class = (
-        policy.drug_classes.get(product.ingredient, product.drug_class) if policy.drug_classes else product.drug_class
-    )
-    return Identity(
-        product.ingredient, drug_class, product.resource_rank, product.tag, product.hcpcs, _flags(drug_class, policy)
-    )
+    return frozenset(row["hcpcs"] for row in rows if row["payer"] in payer)
 
 
 def _flags(drug_class: DrugClass, policy: Policy) -> tuple[str, ...]:
     """Return what a class asks a person to look at."""
     if drug_class is DrugClass.COMPLEX_BIOLOGIC and "medicare" not in policy.payer.casefold():
         return ("COMPLEX_DRUG_PAYER",)
-    if drug_class is DrugClass.NUTRITION:
-        return ("NUTRITION",)
-    return ()
+    return ("NUTRITION",) if drug_class is DrugClass.NUTRITION else ()
 
 
 def _mix(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:
     """Return the identity of a bag or syringe of several drugs: the highest class, the set of ingredients."""
-    parts = [_single(drug, formulary.find(drug), policy) for drug in administration.components]
-    if any("DRUG_UNCLASSIFIED" in part.flags for part in parts):
-        whole = formulary.find(administration.drug)
-        if whole is not None and administration.drug not in administration.components:
-            return _single(administration.drug, whole, policy)
-    highest = min(parts, key=lambda part: MIX_ORDER.index(part.drug_class))
+    parts = [_single(drug, formulary, policy) for drug in administration.components]
     flags = tuple(dict.fromkeys(flag for part in parts for flag in part.flags))
+    if "DRUG_UNCLASSIFIED" in flags and administration.drug not in administration.components:
+        whole = _single(administration.drug, formulary, policy)
+        if "DRUG_UNCLASSIFIED" not in whole.flags:
+            return whole
     drugs = [part for part in parts if part.drug_class not in CARRIERS]
-    if drugs and len(drugs) < len(parts) and all(part.tag == "simple_additive" for part in drugs):
-        if not is_for_deficit(administration):  # fluid with potassium for dehydration stays hydration
-            highest = next(part for part in parts if part.drug_class in CARRIERS)
-            flags, drugs = (*flags, "HYD_ADDITIVE"), parts
-    ingredient = " + ".join(sorted({part.ingredient for part in drugs or parts}))
-    return highest._replace(ingredient=ingredient, flags=flags)
+    if _is_plain_fluid(parts, drugs) and not is_for_deficit(administration):
+        drugs, flags = [part for part in parts if part.drug_class in CARRIERS], (*flags, "HYD_ADDITIVE")
+    highest = min(drugs or parts, key=lambda part: MIX_ORDER.index(part.drug_class))
+    return highest._replace(ingredient=" + ".join(sorted({part.ingredient for part in drugs or parts})), flags=flags)
+
+
+def _is_plain_fluid(parts: list[Identity], drugs: list[Identity]) -> bool:
+    """Say whether a fluid carries only what is added to hydrate: it stays hydration. Source: CGS on hydration."""
+    return 0 < len(drugs) < len(parts) and all(part.tag == "simple_additive" for part in drugs)
 
 
 def is_for_deficit(administration: Administration) -> bool:

@@ -44,7 +44,7 @@ def contest_key(service: Service, rules: Rules, policy: Policy) -> tuple[object,
         order = (service.start, service.resource_rank, -minutes)
     elif policy.initial_tiebreak == "resource_rank_first":
         order = (service.resource_rank, -minutes, service.start)
-    return (rank_of(service, rules), *order, service.administration_ids)
+    return (rank_of(service, rules), *order, service.ids)
 
 
 def choose_initial(candidates: Sequence[Service], encounter: Encounter, rules: Rules, policy: Policy) -> Initial | None:
@@ -81,7 +81,7 @@ def _for_reason(candidates: Iterable[Service], administration_id: str) -> Servic
     """Return the candidate that the visit was for."""
     if not administration_id:
         return None
-    return next((service for service in candidates if administration_id in service.administration_ids), None)
+    return next((service for service in candidates if administration_id in service.ids), None)
 
 
 def _assumed(
@@ -92,7 +92,7 @@ def _assumed(
         return Initial(by_rank, (policy.wording["INITIAL_ALONE"].say(),), ())
     flags = ("PRIMARY_REASON_MISSING",) if policy.pro_initial_fallback == "hold" else ("PRIMARY_REASON_ASSUMED",)
     if policy.pro_initial_fallback == "longest":
-        by_rank = min(candidates, key=lambda service: (-service.minutes, service.start, service.administration_ids))
+        by_rank = min(candidates, key=lambda service: (-service.minutes, service.start, service.ids))
         return Initial(by_rank, (policy.wording["INITIAL_LONGEST"].say(minutes=by_rank.minutes),), flags)
     return Initial(by_rank, (_by_rank(by_rank, candidates, rules, policy),), flags)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 
@@ -15,9 +15,10 @@ from coding.encounter import Setting
 from coding.errors import PolicyError
 from coding.reasons import Wording, wordings
 from coding.rules import read_toml
+from coding.services import Identity
 
 SETTINGS = {setting.value: setting for setting in Setting}
-NOT_SWITCHES = {"name", "payer", "is_payer_known", "setting", "drug_classes", "digest", "wording"}
+NOT_SWITCHES = {"name", "payer", "is_payer_known", "setting", "drug_classes", "digest", "wording", "identities"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +32,7 @@ class Policy:
     drug_classes: Mapping[str, DrugClass]  # ingredients that this payer or site puts in another class
     digest: str  # of every switch: the same text for the same policy on any machine
     wording: Mapping[str, Wording]  # how each rule is told, its switches already filled in
+    identities: dict[object, Identity] = field(default_factory=dict, repr=False)  # drugs already looked up under it
     pro_initial_fallback: str
     pro_hyd_primary: str
     initial_tiebreak: str
@@ -80,7 +82,7 @@ class Policy:
 
 def switch_names() -> tuple[str, ...]:
     """Return the names of all switches, in the order of Policy."""
-    return tuple(field.name for field in fields(Policy) if field.name not in NOT_SWITCHES)
+    return tuple(one.name for one in fields(Policy) if one.name not in NOT_SWITCHES)
 
 
 def preset_of(setting: Setting, payer: str) -> str:

@@ -53,11 +53,9 @@ class PushCoder:
 
     def code(self, pushes: Iterable[Service]) -> None:
         """Code every push, the initial service first."""
-        is_initial = self.initial.service.administration_ids if self.initial else ()
-        for push in sorted(
-            pushes, key=lambda push: (push.administration_ids != is_initial, push.start, push.administration_ids)
-        ):
-            if push.administration_ids == is_initial:
+        initial_ids = self.initial.service.ids if self.initial else ()
+        for push in sorted(pushes, key=lambda push: (push.ids != initial_ids, push.start, push.ids)):
+            if push.ids == initial_ids:
                 self._first(push)
             elif push.family is Family.CHEMOTHERAPY:
                 self._chemotherapy(push)
@@ -73,9 +71,9 @@ class PushCoder:
     def _chemotherapy(self, push: Service) -> None:
         """Code a chemotherapy push: one per drug, and none of a drug that is infused at the site."""
         if self.infused.has(push.ingredient):
-            self.notes.append(Note("CHEMO_PUSH_OF_INFUSED", push.administration_ids))
+            self.notes.append(Note("CHEMO_PUSH_OF_INFUSED", push.ids))
         elif push.ingredient in self.reported:
-            self.notes.append(Note("CHEMO_PUSH_AGAIN", push.administration_ids))
+            self.notes.append(Note("CHEMO_PUSH_AGAIN", push.ids))
         else:
             reason = self.policy.wording["PUSH_NEW_DRUG"].say()
             self._report(push, self.rules.chemotherapy.push_sequential_code, Role.SEQUENTIAL, (reason,))
@@ -89,9 +87,9 @@ class PushCoder:
             return
         stop = self.infused.last_stop(push) if infused else None
         if stop is not None and push.start < stop:
-            self.notes.append(Note("PUSH_WHILE_RUNNING", push.administration_ids))
+            self.notes.append(Note("PUSH_WHILE_RUNNING", push.ids))
         elif self.is_office:
-            self.notes.append(Note("OFFICE_REPEAT_PUSH", push.administration_ids))
+            self.notes.append(Note("OFFICE_REPEAT_PUSH", push.ids))
         elif infused and stop is None and push.ingredient not in self.reported:
             self._bolus(push)
         else:
@@ -100,7 +98,7 @@ class PushCoder:
     def _bolus(self, push: Service) -> None:
         """Code a push whose infusion follows: the drug is not new, its infusion has the line of a new drug."""
         if self.policy.bolus_drip == "none":
-            self.notes.append(Note("BOLUS_INCLUDED", push.administration_ids))
+            self.notes.append(Note("BOLUS_INCLUDED", push.ids))
             return
         therapeutic = self.rules.therapeutic
         code = (
@@ -112,7 +110,7 @@ class PushCoder:
         """Code the same drug again when more than the interval has passed since it was last reported or infused."""
         elapsed = (push.start - since) // MINUTE
         if elapsed <= self.rules.therapeutic.push_interval_minutes:
-            self.notes.append(Note("PUSH_TOO_SOON", push.administration_ids))
+            self.notes.append(Note("PUSH_TOO_SOON", push.ids))
             return
         reason = self.policy.wording["PUSH_AGAIN"].say(elapsed=elapsed)
         self._report(push, self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, (reason,))
@@ -122,4 +120,4 @@ class PushCoder:
     ) -> None:
         """Write one draft and remember when."""
         self.reported[push.ingredient] = push.start
-        self.drafts.append(Draft(push, code, 1, role, (*push.reasons, *reasons), flags=flags))
+        self.drafts.append(Draft(push, code, 1, role, push.start_date, (*push.reasons, *reasons), flags))

@@ -18,9 +18,12 @@ class Wording:
     rule: str
     text: str
     source: str
+    plain: Reason  # as it stands when there is nothing to fill in
 
     def say(self, **done: object) -> Reason:
         """Return the reason as it stands on a line."""
+        if not done:
+            return self.plain
         return Reason(self.rule, self.text.format(**done), self.source)
 
 
@@ -40,7 +43,8 @@ def _rows() -> Mapping[str, Mapping[str, object]]:
 
 def wordings(switches: Mapping[str, object]) -> Mapping[str, Wording]:
     """Return every rule's wording under a policy: the switches a rule depends on stand behind its sentence."""
-    return {rule: Wording(rule, _text(row, switches), str(row["source"])) for rule, row in _rows().items()}
+    told = {rule: (_text(row, switches), str(row["source"])) for rule, row in _rows().items()}
+    return {rule: Wording(rule, text, source, Reason(rule, text, source)) for rule, (text, source) in told.items()}
 
 
 def _text(row: Mapping[str, object], switches: Mapping[str, object]) -> str:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from coding.dates import MINUTE
-from coding.encounter import Method
 from coding.policy import Policy
 from coding.rules import Limits
 from coding.services import Given
 from coding.stretches import Stretches, union
 
-BY_HAND = {Method.PUSH, Method.INJECTION}
 
-
-class Joined(NamedTuple):
-    """Administrations of one drug that are one run: a bag and the next, a restart, a move to another site."""
+class Run(NamedTuple):
+    """Administrations of one drug that ran as one: a bag and the next, a restart, a move to another site."""
 
     given: tuple[Given, ...]
     site: str
@@ -25,42 +22,44 @@ class Joined(NamedTuple):
     flags: tuple[str, ...]
 
 
-def joined_runs(infusions: list[Given], policy: Policy, limits: Limits) -> list[Joined]:
-    """Return the runs of infusions that have both times, each in order of time.
+def run_of(one: Given) -> Run:
+    """Return one administration as a run of its own."""
+    return Run(
+        (one,), one.site, one.stretches, one.stretches[-1][1] if one.stretches else one.start, one.site, one.flags
+    )
+
+
+def joined_runs(infusions: list[Given], policy: Policy, limits: Limits) -> list[Run]:
+    """Return the runs of infusions that have both times.
 
     One run: the same drug at the same site again within the tolerated gap, or at another site within the minutes of a
-    relocation. The gap itself is not counted. Source: CPT on restarts; RCA on bag changes.
+    relocation. The gap itself is not counted. Source: CPT on restarts; Revenue Cycle Advisor on bag changes.
     """
     by_drug: dict[str, list[Given]] = {}
     for one in infusions:
         by_drug.setdefault(one.identity.ingredient, []).append(one)
-    runs: list[Joined] = []
+    runs: list[Run] = []
     for doses in by_drug.values():
-        runs += [_alone(doses[0])] if len(doses) == 1 else _joined(doses, policy, limits)
+        runs += [run_of(doses[0])] if len(doses) == 1 else _joined(doses, policy, limits)
     return runs
 
 
-def _alone(one: Given) -> Joined:
-    """Return an administration as a run of its own."""
-    return Joined((one,), one.site, one.stretches, one.stretches[-1][1], one.site, one.flags)
-
-
-def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Joined]:
+def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Run]:
     """Return the runs of one drug."""
     last_at: dict[str, int] = {}  # site: the run that was there last
-    runs: list[Joined] = []
-    for one in sorted(doses, key=lambda one: (one.start, one.stretches, one.administration.administration_id)):
-        place = _place(one, runs, last_at, policy, limits)
+    runs: list[Run] = []
+    for one in sorted(doses, key=lambda one: (one.start, one.stretches, one.ids)):
+        place = _continued(one, runs, last_at, policy, limits)
         if place is None:
             place = len(runs)
-            runs.append(_alone(one))
+            runs.append(run_of(one))
         else:
             runs[place] = _with(runs[place], one)
         last_at[one.site] = place
     return runs
 
 
-def _place(one: Given, runs: list[Joined], last_at: dict[str, int], policy: Policy, limits: Limits) -> int | None:
+def _continued(one: Given, runs: list[Run], last_at: dict[str, int], policy: Policy, limits: Limits) -> int | None:
     """Return which run an administration continues; None when it begins one."""
     here = last_at.get(one.site)
     if here is not None and (one.start - runs[here].stop) // MINUTE <= policy.bag_gap_tolerance_min:
@@ -72,7 +71,7 @@ def _place(one: Given, runs: list[Joined], last_at: dict[str, int], policy: Poli
     return None
 
 
-def _with(run: Joined, one: Given) -> Joined:
+def _with(run: Run, one: Given) -> Run:
     """Return a run with one more administration."""
     flags = (*run.flags, *one.flags)
     if one.start < run.stop:
@@ -80,4 +79,4 @@ def _with(run: Joined, one: Given) -> Joined:
     if one.site != run.now_at:
         flags = (*flags, "RELOCATED")
     stretches = union((*run.stretches, *one.stretches))
-    return Joined((*run.given, one), run.site, stretches, stretches[-1][1], one.site, tuple(dict.fromkeys(flags)))
+    return Run((*run.given, one), run.site, stretches, stretches[-1][1], one.site, tuple(dict.fromkeys(flags)))

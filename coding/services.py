@@ -1,8 +1,10 @@
-"""What the steps pass on: a screened administration, a service made of some, a draft of a line, a note for a finding."""
+"""What the steps pass on: a screened administration, a service made of some, a draft of a line, a note.
+
+All are named tuples, frozen like everything else: thousands are made a second, and a tuple is the cheapest to make.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -26,6 +28,7 @@ class Identity(NamedTuple):
 
     ingredient: str
     drug_class: DrugClass
+    family: Family
     resource_rank: int
     tag: str
     hcpcs: str
@@ -45,24 +48,23 @@ class Given(NamedTuple):
     stretches: Stretches
     start: int  # microseconds since 1970; 0 when no time is known
     start_time: datetime | None
-    has_stop: bool
+    start_date: date | None
     site: str
     flags: tuple[str, ...]
 
 
 class Note(NamedTuple):
-    """Something to say of administrations that no line says. `severity` "" is that of the kind."""
+    """Something to say of administrations that no line says."""
 
     kind: str
     administration_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """One drug run or given as one: what a coder would write on one row of a worksheet."""
 
     given: tuple[Given, ...]
-    administration_ids: tuple[str, ...]
+    ids: tuple[str, ...]  # of the administrations
     ingredient: str
     family: Family
     technique: Technique
@@ -77,9 +79,8 @@ class Service:
     reasons: tuple[Reason, ...]  # how it became this service
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A claim line before dates, modifiers, edits and ids.
+class Draft(NamedTuple):
+    """A claim line before edits and ids.
 
     `counted` is the time the units are made of, empty when the code is not timed; the first unit begins
     `first_minute` minutes into it.
@@ -89,10 +90,10 @@ class Draft:
     code: str
     units: int
     role: Role
+    service_date: date  # of the start, until the dating step
     reasons: tuple[Reason, ...]
+    flags: tuple[str, ...] = ()
+    modifiers: tuple[str, ...] = ()
+    minutes: int | None = None
     counted: Stretches = ()
     first_minute: int = 0
-    minutes: int | None = None
-    flags: tuple[str, ...] = ()
-    service_date: date | None = None  # set by the dating step
-    modifiers: tuple[str, ...] = ()

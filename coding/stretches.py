@@ -57,10 +57,11 @@ class Covered:
         for start, stop in stretches:
             first = bisect_left(self.stops, start)
             last = bisect_right(self.starts, stop)
-            if first < last:
-                start, stop = min(start, self.starts[first]), max(stop, self.stops[last - 1])
-            self.starts[first:last] = [start]
-            self.stops[first:last] = [stop]
+            reached = first < last  # what is taken already and touches the stretch becomes one with it
+            earliest = min(start, self.starts[first]) if reached else start
+            latest = max(stop, self.stops[last - 1]) if reached else stop
+            self.starts[first:last] = [earliest]
+            self.stops[first:last] = [latest]
 
     def left_of(self, stretches: Stretches) -> Stretches:
         """Return what of the stretches is not taken."""

@@ -1,0 +1,94 @@
+"""Where services outside the contest are written: injections, pump starts, cavities, blood, vaccines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from typing import NamedTuple
+
+from coding.claim import Role
+from coding.contest import Claim
+from coding.dates import local_date
+from coding.encounter import Encounter
+from coding.hours import additional_hours
+from coding.overlap import further_hours
+from coding.policy import Policy
+from coding.rules import Rules
+from coding.services import Draft, Given, Note, Service, Technique
+from coding.stretches import minutes_of
+
+
+class Bench(NamedTuple):
+    """Whose claim it is, and what has been written."""
+
+    claim: Claim
+    drafts: list[Draft]
+    notes: list[Note]
+
+    @property
+    def rules(self) -> Rules:
+        """Return the rules in force."""
+        return self.claim.rules
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy."""
+        return self.claim.policy
+
+    def add(self, one: Given, code: str, rule: str, *flags: str, role: Role = Role.STANDALONE) -> None:
+        """Write a draft of one unit for an administration; a note for its flags when nothing dates it."""
+        service = service_of(one, Technique.INJECTION, self.claim.encounter, self.claim.zone)
+        if service is None:
+            self.leave("NO_START", [one])
+            return
+        reason = self.policy.wording[rule].say()
+        self.drafts.append(Draft(service, code, 1, role, service.start_date, (reason,), flags))
+
+    def add_hours(self, one: Given, codes: tuple[str, str], more: int, rule: str) -> None:
+        """Write the first hour of an infusion outside the contest, and its additional hours."""
+        service = service_of(one, Technique.INFUSION, self.claim.encounter, self.claim.zone)
+        assert service is not None  # it has running time
+        more = self.policy.additional_hour_min or more
+        first = Draft(
+            service,
+            codes[0],
+            1,
+            Role.INITIAL,
+            service.start_date,
+            (self.policy.wording[rule].say(),),
+            minutes=service.minutes,
+            counted=service.stretches,
+        )
+        self.drafts.append(first)
+        if hours := additional_hours(service.minutes, more):
+            self.drafts.append(further_hours(first, codes[1], hours, more, self.policy))
+
+    def leave(self, kind: str, ones: Iterable[Given]) -> None:
+        """Say why administrations have no line of their own."""
+        self.notes.extend([Note(flag, one.ids) for one in ones for flag in (kind, *one.flags)])
+
+
+Step = Callable[[list[Given], Bench], None]
+
+
+def service_of(one: Given, technique: Technique, encounter: Encounter, zone: tzinfo | None) -> Service | None:
+    """Return an administration as a service of its own; by the arrival when it has no time, None without that."""
+    day = one.start_date or (local_date(encounter.arrived_at, zone) if encounter.arrived_at else None)
+    if day is None:
+        return None
+    return Service(
+        (one,),
+        one.ids,
+        one.identity.ingredient,
+        one.family,
+        technique,
+        one.site,
+        one.stretches,
+        one.start,
+        one.stretches[-1][1] if one.stretches else one.start,
+        minutes_of(one.stretches),
+        day,
+        one.identity.resource_rank,
+        one.flags,
+        (),
+    )

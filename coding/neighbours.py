@@ -1,0 +1,82 @@
+"""Services beside our families: vaccines, blood, flushes, and products whose administration has its own code."""
+
+from __future__ import annotations
+
+from coding.bench import Bench
+from coding.checks import has_word, said_of
+from coding.encounter import Route
+from coding.rules import NeighbourRules, read_toml
+from coding.services import Given
+
+OWN_CODE_TAGS = {"pemivibart", "declotting_only"}
+ORAL_OR_NASAL = {Route.ORAL, Route.OTHER}
+
+
+def vaccines(ones: list[Given], bench: Bench) -> None:
+    """Code vaccines by their own codes, never as an injection: the first and the next of each date."""
+    rules = bench.rules.neighbours
+    own = _own_vaccine_codes(rules, bench.policy.payer)
+    given_on: set[object] = set()
+    for one in sorted(ones, key=lambda one: one.administration.route in ORAL_OR_NASAL):
+        if code := own.get(one.identity.tag):
+            bench.add(one, code, "VACCINE")
+            continue
+        first, following = rules.vaccine_first_code, rules.vaccine_next_code
+        if one.administration.route in ORAL_OR_NASAL:
+            first, following = rules.vaccine_first_oral_code, rules.vaccine_next_oral_code
+        bench.add(one, following if one.start_date in given_on else first, "VACCINE")
+        given_on.add(one.start_date)
+
+
+def _own_vaccine_codes(rules: NeighbourRules, payer: str) -> dict[str, str]:
+    """Return the codes of vaccines that have their own, by the dictionary's tag; Medicare has three more."""
+    covid = {"covid": rules.covid_vaccine_code}
+    if "medicare" not in payer.casefold():
+        return covid
+    return {
+        **covid,
+        "influenza": rules.influenza_vaccine_code,
+        "pneumococcal": rules.pneumococcal_vaccine_code,
+        "hepatitis_b": rules.hepatitis_b_vaccine_code,
+    }
+
+
+def blood(ones: list[Given], bench: Bench) -> None:
+    """Code transfusions once per date, however many units. Source: CMS Pub. 100-04, ch. 4, sec. 231.8."""
+    by_date: dict[object, list[Given]] = {}
+    for one in ones:
+        by_date.setdefault(one.start_date, []).append(one)
+    for units in by_date.values():
+        bench.add(units[0], bench.rules.neighbours.transfusion_code, "TRANSFUSION")
+        bench.leave("TRANSFUSION_INCLUDED", units[1:])
+
+
+def flushes(ones: list[Given], bench: Bench) -> None:
+    """Leave flushes out; the flush of an implanted device is a line of its own when nothing else was given."""
+    alone = len(bench.claim.encounter.administrations) == len(ones) and _is_of_implanted_device(ones[0])
+    if alone:
+        bench.add(ones[0], bench.rules.neighbours.device_flush_code, "DEVICE_FLUSH", "FLUSH_ALONE")
+    bench.leave("FLUSH_INCLUDED", ones[1:] if alone else ones)
+
+
+def _is_of_implanted_device(one: Given) -> bool:
+    """Say whether the site, the order or the product names an implanted device."""
+    record = one.administration
+    said = f"{record.access_site} {record.order_text} {record.drug.name}".casefold().split()
+    return any(word in said for word in read_toml("order_words.toml")["implanted"])
+
+
+def own_codes(ones: list[Given], bench: Bench) -> None:
+    """Code products whose administration has its own code, monitoring included."""
+    rules = bench.rules.neighbours
+    for one in ones:
+        code = rules.pemivibart_code if one.identity.tag == "pemivibart" else rules.declotting_code
+        if code:
+            bench.add(one, code, "OWN_CODE")
+        else:
+            bench.leave("NOT_A_SERVICE", [one])
+
+
+def is_declotting(one: Given) -> bool:
+    """Say whether a drug freed a catheter, by the order's words."""
+    return one.identity.tag == "declotting" and has_word(said_of(one.administration), "declotting")

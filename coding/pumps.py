@@ -1,0 +1,67 @@
+"""Carried pumps, arteries, cavities, lesions: chemotherapy by ways with their own codes."""
+
+from __future__ import annotations
+
+from coding.bench import Bench
+from coding.checks import has_word, said_of
+from coding.claim import Family
+from coding.devices import starts_pump
+from coding.drugs import DrugClass
+from coding.encounter import Device, Route
+from coding.services import Given
+from coding.stretches import minutes_of
+
+
+def pumps(ones: list[Given], bench: Bench) -> None:
+    """Code the start, or the refill, of a pump that the patient carries."""
+    rules = bench.rules.chemotherapy
+    for one in ones:
+        if one.administration.device is Device.IMPLANTED_PUMP:
+            bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")
+        elif _is_refill(one):
+            bench.add(one, rules.portable_refill_code, "PUMP_REFILL")
+        elif one.family is not Family.CHEMOTHERAPY:
+            bench.add(one, bench.rules.therapeutic.prolonged_pump_code, "PUMP_START")
+        else:
+            on_clinics_pump = bench.policy.prolonged_pump == "G0498"
+            bench.add(one, rules.clinic_pump_code if on_clinics_pump else rules.prolonged_pump_code, "PUMP_START")
+
+
+def _is_refill(one: Given) -> bool:
+    """Say whether a pump was refilled or kept up, by the order's words or the product's."""
+    return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", "refill")
+
+
+def arteries(ones: list[Given], bench: Bench) -> None:
+    """Code what went into an artery."""
+    rules, is_office = bench.rules.chemotherapy, bench.claim.is_office
+    for one in ones:
+        if one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
+            bench.add(one, bench.rules.therapeutic.intra_arterial_code, "ARTERY")
+        elif starts_pump(one.administration, one.family, one.stretches, bench.rules, is_office=is_office):
+            bench.add(one, rules.intra_arterial_pump_code, "PUMP_START")
+        elif minutes_of(one.stretches) >= rules.initial_minutes_min:
+            codes = (rules.intra_arterial_initial_code, rules.intra_arterial_additional_code)
+            bench.add_hours(one, codes, rules.additional_minutes_min, "ARTERY")
+        else:
+            bench.add(one, rules.intra_arterial_push_code, "ARTERY")
+
+
+def cavities(ones: list[Given], bench: Bench) -> None:
+    """Code chemotherapy into cavities, the nervous system and lesions."""
+    rules = bench.rules.chemotherapy
+    by_route = {
+        Route.INTRAVENTRICULAR: rules.reservoir_code,
+        Route.INTRATHECAL: rules.intrathecal_code,
+        Route.INTRAPLEURAL: rules.intrapleural_code,
+        Route.INTRAPERITONEAL: rules.intraperitoneal_code,
+    }
+    lesions = [one for one in ones if one.administration.route is Route.INTRALESIONAL]
+    for one in [one for one in ones if one.administration.route is not Route.INTRALESIONAL]:
+        by_reservoir = has_word(said_of(one.administration), "reservoir")
+        bench.add(one, rules.reservoir_code if by_reservoir else by_route[one.administration.route], "CAVITY")
+    if lesions:
+        many = len(lesions) > rules.intralesional_few_max
+        code = rules.intralesional_many_code if many else rules.intralesional_few_code
+        bench.add(lesions[0], code, "LESIONS", "LESIONS_UNCOUNTED")
+        bench.leave("LESION_INCLUDED", lesions[1:])

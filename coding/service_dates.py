@@ -1,0 +1,88 @@
+"""The date of each unit: a unit belongs to the date on which its hour begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, tzinfo
+from functools import lru_cache
+
+from coding.claim import Family, Role
+from coding.dates import date_at, midnight_after
+from coding.hours import additional_hours, all_hours
+from coding.policy import Policy
+from coding.rules import ChemotherapyRules, HydrationRules, Rules, SubcutaneousRules, TherapeuticRules
+from coding.services import Draft
+from coding.stretches import minutes_of, moment_after, within
+
+
+@lru_cache(maxsize=4096)
+def _end_of(day: date, zone: tzinfo) -> int:
+    """Return the instant at which a date ends."""
+    return midnight_after(day, zone)
+
+
+def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | None) -> list[Draft]:
+    """Return the drafts with their dates; one that spans midnight becomes one draft per date.
+
+    Source: CMS Transmittal 1702: a line has the date on which the service was provided.
+    """
+    if policy.midnight_units == "start_date_all":
+        return list(drafts)
+    by_date: list[Draft] = []
+    for draft in drafts:
+        place = zone or _offset(draft)
+        if not draft.counted or place is None or draft.counted[-1][1] <= _end_of(draft.service_date, place):
+            by_date.append(draft)
+        elif policy.midnight_units == "split_by_calendar_day":
+            by_date += [] if draft.first_minute else _counted_by_day(draft, rules, policy, place)
+        else:
+            by_date += _by_start_of_unit(draft, place)
+    return by_date
+
+
+def _offset(draft: Draft) -> tzinfo | None:
+    """Return the offset that the draft's times were recorded with."""
+    start_time = draft.service.given[0].start_time
+    return start_time.tzinfo if start_time else None
+
+
+def _by_start_of_unit(draft: Draft, zone: tzinfo) -> list[Draft]:
+    """Return a draft with each unit on the date on which its hour begins."""
+    units: dict[date, int] = {}
+    for unit in range(draft.units):
+        day = date_at(moment_after(draft.counted, draft.first_minute + unit * 60), zone)
+        units[day] = units.get(day, 0) + 1
+    return [draft._replace(service_date=day, units=count) for day, count in units.items()]
+
+
+def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) -> list[Draft]:
+    """Return the drafts of a run whose minutes are counted anew on each date; what is too short on its date is lost.
+
+    Args:
+        first: the run's first hour, or all its hours where another service is initial.
+    """
+    family = _family(first, rules)
+    more = policy.additional_hour_min or family.additional_minutes_min
+    has_first = first.role is Role.ADDITIONAL_HOUR
+    parts: list[Draft] = []
+    at = first.counted[0][0]
+    while at < first.counted[-1][1]:
+        day = date_at(at, zone)
+        ends = min(_end_of(day, zone), first.counted[-1][1])
+        minutes = minutes_of(within(first.counted, at, ends))
+        of_day = first._replace(service_date=day, minutes=minutes)
+        hours = all_hours(minutes, more)
+        if not has_first and minutes >= family.initial_minutes_min:
+            parts.append(of_day)
+            hours, has_first = additional_hours(minutes, more), True
+        if hours and has_first:
+            parts.append(of_day._replace(code=family.additional_code, units=hours, role=Role.ADDITIONAL_HOUR))
+        at = ends
+    return parts
+
+
+def _family(draft: Draft, rules: Rules) -> HydrationRules | TherapeuticRules | ChemotherapyRules | SubcutaneousRules:
+    """Return the rules that count a timed draft's hours."""
+    families = (rules.hydration, rules.therapeutic, rules.chemotherapy, rules.subcutaneous)
+    own = [family for family in families if draft.code in (family.initial_code, family.additional_code)]
+    return own[0] if own else rules.chemotherapy if draft.service.family is Family.CHEMOTHERAPY else rules.therapeutic

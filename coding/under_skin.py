@@ -1,0 +1,80 @@
+"""Injections under the skin and into muscle, and infusions under the skin."""
+
+from __future__ import annotations
+
+from coding.bench import Bench
+from coding.checks import has_word, said_of
+from coding.claim import Family, Role
+from coding.dates import MINUTE
+from coding.devices import is_on_body_injector
+from coding.drugs import DrugClass
+from coding.encounter import Device, Method, Route
+from coding.services import Given
+from coding.stretches import minutes_of
+
+
+def injections(ones: list[Given], bench: Bench) -> None:
+    """Code injections: one each. Source: CPT Assistant, May 2010; payers that pay once are a switch."""
+    last: dict[str, int] = {}  # ingredient: start of its injection before
+    hormonal: set[object] = set()
+    for one in ones:
+        ingredient = one.identity.ingredient
+        is_part = one.family is not Family.CHEMOTHERAPY and _is_part(one, last.get(ingredient), bench)
+        last[ingredient] = one.start
+        if one.identity.drug_class is DrugClass.HORMONAL_ANTINEOPLASTIC and bench.policy.hormonal_injections == "once":
+            if (ingredient, one.start_date) in hormonal:
+                bench.leave("HORMONAL_SECOND_INJECTION", [one])
+                continue
+            hormonal.add((ingredient, one.start_date))
+        if is_part and bench.policy.inj_split == "once":
+            bench.leave("INJECTION_PART", [one])
+        else:
+            bench.add(one, *_injection_code(one, bench), *(("INJECTION_SPLIT",) if is_part else ()))
+
+
+def _is_part(one: Given, before: int | None, bench: Bench) -> bool:
+    """Say whether two injections of one drug are so near that they are one dose in parts."""
+    return before is not None and (one.start - before) // MINUTE <= bench.rules.limits.split_injection_minutes
+
+
+def _injection_code(one: Given, bench: Bench) -> tuple[str, str]:
+    """Return the code of an injection and the rule that gave it."""
+    therapeutic, chemotherapy = bench.rules.therapeutic, bench.rules.chemotherapy
+    if is_on_body_injector(one.administration):
+        return therapeutic.on_body_injector_code, "ON_BODY_INJECTOR"
+    if one.identity.tag == "rsv_antibody":
+        neighbours = bench.rules.neighbours
+        counselled = has_word(said_of(one.administration), "counselled")
+        return neighbours.rsv_antibody_counselled_code if counselled else neighbours.rsv_antibody_code, "OWN_CODE"
+    as_chemotherapy = bench.policy.complex_biologic_injection == "chemotherapy"
+    biologic = chemotherapy.injection_code if as_chemotherapy else therapeutic.injection_code
+    by_class = {
+        DrugClass.CHEMOTHERAPY: (chemotherapy.injection_code, "INJECTION_CHEMOTHERAPY"),
+        DrugClass.HORMONAL_ANTINEOPLASTIC: (chemotherapy.hormonal_injection_code, "INJECTION_HORMONAL"),
+        DrugClass.COMPLEX_BIOLOGIC: (biologic, "INJECTION_BIOLOGIC"),
+    }
+    return by_class.get(one.identity.drug_class, (therapeutic.injection_code, "INJECTION"))
+
+
+def is_skin_infusion(one: Given) -> bool:
+    """Say whether a drug ran under the skin: by pump, as an infusion, or for longer than an injection takes."""
+    record = one.administration
+    if record.route is not Route.SUBCUTANEOUS or one.family is Family.CHEMOTHERAPY or is_on_body_injector(record):
+        return False
+    ran = bool(one.stretches) and record.method is Method.UNKNOWN
+    return record.device is Device.PUMP or record.method is Method.INFUSION or ran
+
+
+def skin_infusions(ones: list[Given], bench: Bench) -> None:
+    """Code infusions under the skin: the longest with its hours, and once another pump set-up."""
+    rules = bench.rules.subcutaneous
+    long = [one for one in ones if minutes_of(one.stretches) >= rules.initial_minutes_min]
+    for one in [one for one in ones if one not in long]:
+        bench.add(one, bench.rules.therapeutic.injection_code, "SKIN_INFUSION_SHORT")
+    if long:
+        first, *others = sorted(long, key=lambda one: (-minutes_of(one.stretches), one.start, one.ids))
+        codes = (rules.initial_code, rules.additional_code)
+        bench.add_hours(first, codes, rules.additional_minutes_min, "SKIN_INFUSION")
+        for one in others[:1]:
+            bench.add(one, rules.set_up_code, "SKIN_SET_UP", role=Role.SEQUENTIAL)
+        bench.leave("SKIN_SET_UP_INCLUDED", others[1:])
