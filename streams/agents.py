@@ -20,6 +20,7 @@ from streams import records
 from streams.apply import Applier, Inbound
 from streams.claims import Issuer
 from streams.metrics import WorkerMetrics
+from streams.progress import MessagesSkipped
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.watchdog import Watchdog
@@ -43,7 +44,9 @@ class Desk:
 
     async def apply(self, events: Sequence[EventT[Any]]) -> None:
         """Apply inbound messages and commands, write their facts and what closes, acknowledge."""
-        out, counts = self.applier.apply([_inbound(event) for event in events], time.time())
+        batch = [_inbound(event) for event in events]
+        await self._end_if_skipped(*self.applier.skipped(batch))
+        out, counts = self.applier.apply(batch, time.time())
         await self.writer.write(out, events)
         self.metrics.applied(counts, self.applier)
 
@@ -52,6 +55,8 @@ class Desk:
         out: list[Record] = []
         lines: list[dict[str, object]] = []
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        offsets = [(event.message.partition, event.message.offset) for event in events]
+        await self._end_if_skipped(*self.issuer.skipped(offsets))
         for event in events:
             message = event.message
             try:
@@ -64,8 +69,14 @@ class Desk:
                 continue
             out += of_encounter
             lines += issued
-        await self.writer.write(out, events)
+        await self.writer.write([*out, *self.issuer.advance(offsets)], events)
         self.metrics.issued(lines)
+
+    async def _end_if_skipped(self, noted: list[Record], errors: list[MessagesSkipped]) -> None:
+        """Note gaps in what was delivered, then raise, before anything behind them is acknowledged."""
+        if errors:
+            await self.writer.write(noted, [])
+            raise errors[0]
 
     def due_commands(self) -> list[Record]:
         """Close commands for what is due in the partitions this worker owns."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from streams.embedded.errors import StoreFailed
 from streams.embedded.records import Record
 from streams.embedded.store import Store
 from streams.provision import kafka_hosts, open_store, provision_kafka
@@ -24,8 +25,16 @@ class EmbeddedAppender:
         self._store = open_store(self._settings)
 
     async def append(self, records: Sequence[Record]) -> None:
-        assert self._store is not None
-        self._store.append_many(records)
+        if self._store is None:
+            self._store = open_store(self._settings)
+        try:
+            self._store.append_many(records)
+        except StoreFailed:
+            # Nothing of it was stored. The failed store takes nothing any more; the next append opens the file anew,
+            # by when the disk may have room again.
+            self._store.close()
+            self._store = None
+            raise
 
     async def stop(self) -> None:
         if self._store is not None:

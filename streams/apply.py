@@ -12,10 +12,14 @@ from streams import records
 from streams.assemble import Site, assemble, encounter_of, has_running_infusion
 from streams.close import NEVER, DueIndex, Patience, Standing
 from streams.embedded.records import Record
+from streams.progress import MessagesSkipped, skipped
 from streams.records import ClosedEncounter, CloseFact, Command, Fact, MessageFact, Tally
 from streams.topics import Topics
 
 log = logging.getLogger("dripcode.apply")
+
+# A close command that has not been acted on by then is sent again: the first may never have been delivered.
+RESEND_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,17 @@ class Applier:
         """Forget a partition that another worker owns now."""
         self.partitions.pop(partition, None)
 
+    def skipped(self, batch: Iterable[Inbound]) -> tuple[list[Record], list[MessagesSkipped]]:
+        """Gaps before the messages of a batch: what to write so that they are known, and the errors to end with."""
+        topic = self.topics.inbound
+        offsets = [(inbound.partition, inbound.offset) for inbound in batch if inbound.topic == topic]
+        gaps = skipped(offsets, {number: self.partition(number).tally for number, _ in offsets})
+        out = []
+        for number, gap in gaps.items():
+            self.partition(number).tally.gap = gap
+            out.append(self._changelog(number, records.TALLY_KEY, records.encode(self.partition(number).tally)))
+        return out, [MessagesSkipped(topic, number, gap) for number, gap in gaps.items()]
+
     def apply(self, batch: Iterable[Inbound], now: float) -> tuple[list[Record], Counts]:
         """Apply a batch; `now` in seconds since 1970. Returns what must be written before it is acknowledged.
 
@@ -146,6 +161,7 @@ class Applier:
             due, cause = held.encounters[key].standing.due(self.rules.patience)
             if due <= now:
                 commands.append(Command("close", patient, encounter_id, cause, now))
+                held.due.put(key, now + RESEND_SECONDS)
             elif due != NEVER:
                 held.due.put(key, due)
         return commands

@@ -6,7 +6,7 @@ closed encounter read twice publishes the same bytes again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import msgspec
 import coding
 from streams import records
 from streams.embedded.records import Record
+from streams.progress import MessagesSkipped, Progress, skipped
 from streams.records import ClosedEncounter
 from streams.topics import Topics
 
@@ -46,8 +47,13 @@ class ClaimSets:
     """The newest issued versions of the encounters of one partition."""
 
     newest: dict[bytes, tuple[int, Issued]] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
 
     def restore(self, key: bytes, value: bytes) -> None:
+        if key == records.PROGRESS_KEY:
+            progress = records.decode_progress(value)
+            self.progress = progress if progress.next_offset >= self.progress.next_offset else self.progress
+            return
         encounter, version = split_version(key)
         if version >= self.newest.get(encounter, (0, None))[0]:
             self.newest[encounter] = (version, _decode_issued(value))
@@ -81,6 +87,25 @@ class Issuer:
     def drop(self, partition: int) -> None:
         """Forget a partition that another worker owns now."""
         self.partitions.pop(partition, None)
+
+    def skipped(self, offsets: Sequence[tuple[int, int]]) -> tuple[list[Record], list[MessagesSkipped]]:
+        """Gaps before these (partition, offset) of `encounters.closed`: what to write, and the errors to end with."""
+        gaps = skipped(offsets, {number: self.partition(number).progress for number, _ in offsets})
+        for number, gap in gaps.items():
+            self.partition(number).progress.gap = gap
+        errors = [MessagesSkipped(self.topics.closed, number, gap) for number, gap in gaps.items()]
+        return [self._progress(number) for number in gaps], errors
+
+    def advance(self, offsets: Sequence[tuple[int, int]]) -> list[Record]:
+        """Note how far these bring their partitions; last in the batch that does them."""
+        for number, offset in offsets:
+            progress = self.partition(number).progress
+            progress.next_offset = max(progress.next_offset, offset + 1)
+        return [self._progress(number) for number in dict(offsets)]
+
+    def _progress(self, number: int) -> Record:
+        value = records.encode(self.partition(number).progress)
+        return Record(self.topics.claim_sets_changelog, records.PROGRESS_KEY, value, partition=number)
 
     def issue(self, number: int, value: bytes, now: str) -> tuple[list[Record], list[Line]]:
         """What one closed encounter causes; `now` is ISO 8601. Returns the records and the lines in them.

@@ -9,6 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 
+class Explained(Exception):
+    """Base of errors whose message is for the person who runs dripcode."""
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
@@ -22,6 +26,16 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
+
+
+class OwnErrors(logging.Filter):
+    """Drops the stack of errors that say themselves what is wrong and what to do."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, Explained):
+            record.exc_info = record.exc_text = None
+        return True
 
 
 # Faust logs each service's coming and going under the module that defines it; ours speak under "dripcode".
@@ -38,7 +52,10 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
             "text": {"format": "%(asctime)s %(levelname)-8s %(name)s: %(message)s"},
             "json": {"()": "streams.log.JsonFormatter"},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_format}},
+        "filters": {"own_errors": {"()": "streams.log.OwnErrors"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": log_format, "filters": ["own_errors"]},
+        },
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": quiet,
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from streams.embedded.options import broker_file
 from streams.embedded.store import Store
 from streams.settings import Settings, SettingsError
 from streams.topics import topics_of
@@ -24,7 +25,7 @@ _MAX_MESSAGE = 16 * 1024 * 1024
 
 def broker_path(settings: Settings) -> Path:
     """The file of the embedded broker."""
-    return Path(settings.broker_url.removeprefix("sqlite:///").partition("?")[0])
+    return broker_file(settings.broker_url)
 
 
 def open_store(settings: Settings) -> Store:

@@ -13,6 +13,7 @@ import msgspec
 
 import coding
 from hl7_parsers.events import Message
+from streams.progress import Progress
 
 LAYOUT = 1
 SEPARATOR = b"\x1f"
@@ -56,14 +57,13 @@ class ClosedEncounter(msgspec.Struct, frozen=True):
     encounter: coding.Encounter
 
 
-class Tally(msgspec.Struct, omit_defaults=True):
+class Tally(Progress, omit_defaults=True):
     """What became of a partition's inbound messages: received = applied + duplicate + dead + ignored.
 
     Kept beside the facts, in the same record batch, with the next offset to count: a message read twice is
     counted once.
     """
 
-    next_offset: int = 0
     applied: int = 0
     duplicate: int = 0
     dead: dict[str, int] = msgspec.field(default_factory=dict)
@@ -92,12 +92,14 @@ class Tally(msgspec.Struct, omit_defaults=True):
 
 
 TALLY_KEY = b"tally"
+PROGRESS_KEY = b"progress"
 
 encode = msgspec.json.Encoder().encode
 decode_fact = msgspec.json.Decoder(Fact).decode
 decode_command = msgspec.json.Decoder(Command).decode
 decode_closed = msgspec.json.Decoder(ClosedEncounter).decode
 decode_tally = msgspec.json.Decoder(Tally).decode
+decode_progress = msgspec.json.Decoder(Progress).decode
 
 
 def patient_key(authority: str, patient_id: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import faust
 from faust.types import TP, EventT
 
+from streams.log import Explained
+
 
 class Keeper(Protocol):
     """Who holds the records of a table by partition."""
@@ -68,5 +70,5 @@ class BatchTable(faust.Table[bytes, bytes]):
         raise TypeError("records of this table are written by the batch that causes them")
 
 
-class UnreadableChangelog(Exception):
+class UnreadableChangelog(Explained):
     """A record of a changelog cannot be read: written by a later version, or damaged. Restore it or upgrade."""

@@ -10,12 +10,13 @@ from typing import Any
 import faust
 from faust.types import TP, EventT
 
+from streams.log import Explained
 from streams.metrics import WorkerMetrics
 
 log = logging.getLogger("dripcode.watchdog")
 
 
-class Stuck(Exception):
+class Stuck(Explained):
     """A partition has messages waiting and has not moved for too long; a supervisor should start the worker again."""
 
 

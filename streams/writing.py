@@ -33,8 +33,8 @@ class EmbeddedWriter:
 
     async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None:
         producer: Any = self.app.producer
-        # In order within a partition, so the last one of each is what counts.
-        await producer.commit_batch(records, {event.message.tp: event.message.offset + 1 for event in events})
+        consumer: Any = self.app.consumer
+        await producer.commit_batch(records, consumer.offsets_after(events))
 
 
 class KafkaWriter:

@@ -1,7 +1,9 @@
 """What can go wrong with the embedded broker, one sentence per class."""
 
+from streams.log import Explained
 
-class EmbeddedError(Exception):
+
+class EmbeddedError(Explained):
     """Everything this package raises by itself descends from here.
 
     EmbeddedError

@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,15 +29,16 @@ _ROW = "{:<9} {:>4} {:>8} {:>5} {:>6} {:>5} {:>7} {:>9} {:>8} {:>7}"
 class Verdict:
     """What a disturbed run got wrong."""
 
-    lost: int  # lines the oracle has and the run has not, and messages that nothing accounts for
+    lost: int  # lines the oracle has and the run has not; messages not on the topic, or that nothing accounts for
     doubled: int  # lines that stand twice
     different: int  # lines or findings the run has and the oracle has not
 
 
-def judge(outcome: Outcome, expected: Outcome, messages: int) -> Verdict:
+def judge(outcome: Outcome, expected: Outcome, messages: list[bytes], stored: list[bytes]) -> Verdict:
     made = [line["claim_line_id"] for lines in outcome.lines.values() for line in lines]
     meant = {line["claim_line_id"] for lines in expected.lines.values() for line in lines}
-    missing = abs(messages - outcome.balance.received)
+    # A message that the sender sent again, its answer having been late, is on the topic twice: a duplicate.
+    missing = sum((Counter(messages) - Counter(stored)).values()) + abs(len(stored) - outcome.balance.received)
     return Verdict(
         lost=len(meant - set(made)) + missing,
         doubled=len(made) - len(set(made)),
@@ -51,7 +53,8 @@ def run(broker: Broker, seed: int, encounters: int, kills: int) -> tuple[Verdict
     outcome = Play(broker, messages, rate=len(messages) / (4.0 * kills), disturb=killer).run()
     expected = oracle(messages, broker.settings)
     lines = sum(len(of_encounter) for of_encounter in outcome.lines.values())
-    return judge(outcome, expected, len(messages)), len(messages), kills - killer.left, lines
+    stored = [value for _, _, value in broker.read(broker.topics.inbound)]
+    return judge(outcome, expected, messages, stored), len(messages), kills - killer.left, lines
 
 
 @contextmanager

@@ -122,6 +122,14 @@ def test_a_discharged_encounter_closes_after_its_grace_and_not_before() -> None:
     assert work.due_commands(0, 1e9) == []
 
 
+def test_a_close_command_that_is_never_delivered_is_sent_again() -> None:
+    work, feed = applier(), Feed()
+    work.apply([feed.put(given("O1")), feed.put(closed())], now=0)
+    assert len(work.due_commands(0, 5 * HOUR)) == 1
+    assert work.due_commands(0, 5 * HOUR + 59) == []
+    assert len(work.due_commands(0, 5 * HOUR + 60)) == 1
+
+
 def test_a_close_command_read_twice_closes_once() -> None:
     work, feed = applier(), Feed()
     work.apply([feed.put(given("O1")), feed.put(closed())], now=0)
@@ -188,6 +196,20 @@ def test_a_message_without_events_is_ignored_and_says_why() -> None:
     work, feed = applier(), Feed()
     _, counts = work.apply([feed.put(message(kind="ADT^A31"))], now=0)
     assert counts.outcomes == {("ignored", "NOTHING_TO_CODE"): 1}
+
+
+def test_messages_that_were_not_delivered_are_noticed_once_and_passed_when_they_are_not_there() -> None:
+    work, feed = applier(), Feed()
+    first, lost, third = (feed.put(started(f"O{n}")) for n in range(3))
+    assert work.skipped([first]) == ([], [])
+    work.apply([first], now=0)
+    (note,), (error,) = work.skipped([third])
+    assert str(error).startswith("hl7.inbound[0]: offset 2 was delivered where 1 was due")
+    again = applier()
+    again.restore(0, note.key or b"", note.value or b"")
+    assert again.skipped([lost, third]) == ([], [])  # the restart has brought it
+    assert again.skipped([third]) == ([], [])  # or there is nothing to bring
+    assert work.partition(0).tally.next_offset == 1
 
 
 HISTORY = [

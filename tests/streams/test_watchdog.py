@@ -1,0 +1,108 @@
+"""The watchdog: lag that does not move ends the worker; anything else does not."""
+
+import asyncio
+
+import pytest
+from faust.types import TP
+
+from streams import watchdog
+from streams.metrics import WorkerMetrics
+from streams.watchdog import Stuck, Watchdog
+
+INBOUND = TP("hl7.inbound", 0)
+
+
+class Message:
+    def __init__(self, offset: int) -> None:
+        self.tp, self.offset = INBOUND, offset
+
+
+class Event:
+    def __init__(self, offset: int) -> None:
+        self.message = Message(offset)
+
+
+class Consumer:
+    def __init__(self) -> None:
+        self.end = 0
+
+    def assignment(self) -> set[TP]:
+        return {INBOUND}
+
+    def highwater(self, tp: TP) -> int:
+        return self.end
+
+
+class Tables:
+    actives_ready = True
+    changelog_topics: frozenset[str] = frozenset()
+
+
+class App:
+    def __init__(self) -> None:
+        self.consumer, self.tables, self.rebalancing = Consumer(), Tables(), False
+        self.crashes: list[BaseException] = []
+
+    async def crash(self, reason: BaseException) -> None:
+        self.crashes.append(reason)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
+    return now
+
+
+def check(dog: Watchdog) -> None:
+    asyncio.run(dog.check())
+
+
+def test_lag_that_does_not_move_ends_the_worker(clock: list[float]) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog.progressed([Event(9)])  # type: ignore[list-item]
+    app.consumer.end = 15
+    check(dog)
+    clock[0] += 61
+    check(dog)
+    (crash,) = app.crashes
+    assert isinstance(crash, Stuck)
+    assert str(crash) == "hl7.inbound[0]: 5 waiting, none done for 61 s"
+
+
+def test_lag_that_moves_does_not(clock: list[float]) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    app.consumer.end = 1000
+    for offset in range(100):
+        dog.progressed([Event(offset)])  # type: ignore[list-item]
+        clock[0] += 50
+        check(dog)
+    assert app.crashes == []
+
+
+def test_silence_without_lag_does_not(clock: list[float]) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog.progressed([Event(9)])  # type: ignore[list-item]
+    app.consumer.end = 10
+    for _ in range(10):
+        clock[0] += 1000
+        check(dog)
+    assert app.crashes == []
+
+
+def test_a_rebalance_starts_the_wait_anew(clock: list[float]) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog.progressed([Event(9)])  # type: ignore[list-item]
+    app.consumer.end = 15
+    check(dog)
+    clock[0] += 59
+    app.rebalancing = True
+    check(dog)
+    app.rebalancing = False
+    clock[0] += 59
+    check(dog)
+    assert app.crashes == []
