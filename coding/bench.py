@@ -88,6 +88,7 @@ def service_of(one: Given, technique: Technique, encounter: Encounter, zone: tzi
         one.stretches[-1][1] if one.stretches else one.start,
         minutes_of(one.stretches),
         day,
+        0,
         one.identity.resource_rank,
         one.flags,
         (),

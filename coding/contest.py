@@ -93,7 +93,7 @@ def _site(name: str, by_site: Mapping[str, list[Service]], blood: Blood, claim: 
             taken += beside
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
-    initial = choose_initial([*drugs, *fluids], claim.encounter, claim.rules, claim.policy)
+    initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy)
     return Site(name, drugs, fluids, notes, initial)
 
 
@@ -127,7 +127,7 @@ def _in_order(sites: list[Site], claim: Claim) -> list[Site]:
     def place(site: Site) -> tuple[object, ...]:
         if site.initial is None:
             return (1, site.name)
-        return (0, contest_key(site.initial.service, claim.rules, claim.policy))
+        return (0, contest_key(site.initial.service, claim.policy))
 
     return sorted(sites, key=place)
 

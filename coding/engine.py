@@ -95,7 +95,8 @@ def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:
 def _edited(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:
     """Return the drafts after the published edits and the payer's own wishes."""
     drafts = edits.check_primaries(drafts, claim, day)
-    drafts = edits.check_pairs(drafts, claim)
-    drafts, cut = edits.check_units(drafts, claim)
+    units = edits.proposed_units(drafts)
+    drafts = edits.check_pairs(drafts, units, claim)
+    drafts, cut = edits.check_units(drafts, units, claim)
     drafts, more = adjust.for_payer(drafts, claim)
     return drafts, cut + more

@@ -12,6 +12,7 @@ from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.tables import catalogue, engine_numbers, rules_version
 
+Content = tuple[str, ...]  # what a line's id rests on
 About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrations
 
 
@@ -28,7 +29,7 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     )
     findings = _findings(encounter, drafts, notes)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
-    seen: dict[str, int] = {}
+    seen: dict[Content, int] = {}
     lines = tuple([_line(encounter, draft, ids, seen) for draft in drafts])
     told = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
@@ -49,17 +50,15 @@ def _flags(draft: Draft) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flags)) if len(flags) > 1 else flags
 
 
-def _line(encounter: Encounter, draft: Draft, ids: Mapping[About, str], seen: dict[str, int]) -> ClaimLine:
+def _line(encounter: Encounter, draft: Draft, ids: Mapping[About, str], seen: dict[Content, int]) -> ClaimLine:
     """Return the claim line of a draft. Lines alike in everything are told apart by their number."""
     service, flags = draft.service, _flags(draft)
     entry, status, first = catalogue()[draft.code], status_of(flags), service.given[0].administration
-    content = (
-        f"{encounter.encounter_id}\x1f{draft.code}\x1f{draft.service_date}\x1f{draft.modifiers}\x1f{draft.units}\x1f"
-        f"{status}\x1f{service.site}\x1f{service.ids}\x1f{draft.minutes}"
-    )
+    how = (draft.code, *draft.modifiers, str(draft.units), status.value, str(draft.minutes))
+    content = (encounter.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
     ordinal = seen[content] = seen.get(content, 0) + 1
     return ClaimLine(
-        claim_line_id=short_id(content, str(ordinal)),
+        claim_line_id=short_id(*content, str(ordinal)),
         status=status,
         service_date=draft.service_date,
         code=draft.code,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from coding.claim import Reason
 from coding.errors import TableError
 from coding.rules import read_toml
+from coding.tables import engine_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,17 @@ class Wording:
     rule: str
     text: str
     source: str
-    plain: Reason  # as it stands when there is nothing to fill in
+    said: dict[tuple[object, ...], Reason] = field(default_factory=dict)  # minutes and counts repeat: so do reasons
 
     def say(self, **done: object) -> Reason:
         """Return the reason as it stands on a line."""
-        if not done:
-            return self.plain
-        return Reason(self.rule, self.text.format(**done), self.source)
+        key = tuple(done.values())
+        reason = self.said.get(key)
+        if reason is None:
+            reason = Reason(self.rule, self.text.format(**done), self.source)
+            if len(self.said) < engine_numbers()["answers_kept"]:
+                self.said[key] = reason
+        return reason
 
 
 @cache
@@ -43,8 +48,7 @@ def _rows() -> Mapping[str, Mapping[str, object]]:
 
 def wordings(switches: Mapping[str, object]) -> Mapping[str, Wording]:
     """Return every rule's wording under a policy: the switches a rule depends on stand behind its sentence."""
-    told = {rule: (_text(row, switches), str(row["source"])) for rule, row in _rows().items()}
-    return {rule: Wording(rule, text, source, Reason(rule, text, source)) for rule, (text, source) in told.items()}
+    return {rule: Wording(rule, _text(row, switches), str(row["source"])) for rule, row in _rows().items()}
 
 
 def _text(row: Mapping[str, object], switches: Mapping[str, object]) -> str:

@@ -74,6 +74,7 @@ class Service(NamedTuple):
     stop: int
     minutes: int  # whole minutes run
     start_date: date
+    rank: int  # place in the facility's order of initial services, 1 first
     resource_rank: int
     flags: tuple[str, ...]
     reasons: tuple[Reason, ...]  # how it became this service

@@ -42,7 +42,7 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
         else:
             pushes.append(one)
     services = [_run_service(run, rules, policy) for run in joined_runs(infusions, policy, rules.limits)]
-    return Sorted([*services, *[_push_service(one, policy) for one in pushes]], held, notes)
+    return Sorted([*services, *[_push_service(one, rules, policy) for one in pushes]], held, notes)
 
 
 def _with_length(one: Given, rules: Rules) -> Given:
@@ -89,21 +89,20 @@ def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
     if any(stretch % MINUTE for pair in run.stretches for stretch in pair) and _seconds_matter(run, least, more):
         flags = (*flags, "BOUNDARY_SECONDS")
     rule = "INFUSION" if is_infusion else "SHORT_INFUSION"
-    who = ", ".join([identifier for one in run.given for identifier in one.ids])
-    reasons: tuple[Reason, ...] = (policy.wording[rule].say(what=who, minutes=minutes, least=least),)
+    reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
     if len(run.given) > 1:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.given), minutes=minutes))
-    return _service(run._replace(flags=flags), Technique.INFUSION if is_infusion else Technique.PUSH, minutes, reasons)
+    technique = Technique.INFUSION if is_infusion else Technique.PUSH
+    return _service(run._replace(flags=flags), technique, minutes, reasons, rules)
 
 
-def _push_service(one: Given, policy: Policy) -> Service:
+def _push_service(one: Given, rules: Rules, policy: Policy) -> Service:
     """Return an administration as a push: recorded as one, or without running time."""
     rule = "PUSH" if one.administration.method in BY_HAND else "PUSH_WITHOUT_TIME"
-    reason = policy.wording[rule].say(what=one.ids[0])
-    return _service(run_of(one), Technique.PUSH, minutes_of(one.stretches), (reason,))
+    return _service(run_of(one), Technique.PUSH, minutes_of(one.stretches), (policy.wording[rule].say(),), rules)
 
 
-def _service(run: Run, technique: Technique, minutes: int, reasons: tuple[Reason, ...]) -> Service:
+def _service(run: Run, technique: Technique, minutes: int, reasons: tuple[Reason, ...], rules: Rules) -> Service:
     """Return a run of one drug as a service."""
     first = run.given[0]
     assert first.start_date is not None
@@ -122,10 +121,19 @@ def _service(run: Run, technique: Technique, minutes: int, reasons: tuple[Reason
         run.stop,
         minutes,
         first.start_date,
+        rank_of(first.family, technique, rules),
         first.identity.resource_rank,
         run.flags,
         reasons,
     )
+
+
+def rank_of(family: Family, technique: Technique, rules: Rules) -> int:
+    """Return a service's place in the facility's order, 1 first. Source: CMS Pub. 100-04, ch. 4, sec. 230.2."""
+    if family is Family.HYDRATION:
+        return rules.hydration.rank
+    own = rules.chemotherapy if family is Family.CHEMOTHERAPY else rules.therapeutic
+    return own.infusion_rank if technique is Technique.INFUSION else own.push_rank
 
 
 def is_on_edge(minutes: int, least: int, more: int) -> bool:
