@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hl7_parsers import tables
 from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, unescape
@@ -117,14 +117,26 @@ def _add_route(group: OrderGroup, rxr: Segment) -> None:
         group.rxr = rxr
 
 
-def components(group: OrderGroup, profile: SenderProfile) -> tuple[list[Component], str]:
-    """The parts of a mixture, and where they stand. What was ordered and what was encoded are not added up."""
+class Parts(NamedTuple):
+    """The parts of a mixture, and where the first stands."""
+
+    parts: tuple[Component, ...] = ()
+    place: str = ""
+
+
+NO_PARTS = Parts()
+
+
+def components(group: OrderGroup, profile: SenderProfile) -> Parts:
+    """The parts that RXC lists. What was ordered and what was encoded are not added up."""
     lists = [group.rxc_encoded, group.rxc_ordered]
     if profile.components_from == "RXO":
         lists.reverse()
     chosen = next((rows for rows in (group.rxc_given, *lists) if rows), [])
-    parts = [_component(rxc.line, rxc.delimiters, profile.dose_holds_unit) for rxc in chosen]
-    return [part for part in parts if part.drug != NO_CODE], at(chosen[0], 2) if chosen else ""
+    if not chosen:
+        return NO_PARTS
+    parts = (_component(rxc.line, rxc.delimiters, profile.dose_holds_unit) for rxc in chosen)
+    return Parts(tuple(part for part in parts if part.drug != NO_CODE), at(chosen[0], 2))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -56,6 +56,10 @@ class SenderProfile:
         """The zone of times without an offset, if one is configured."""
         return zone_of(self.time_zone) if self.time_zone else None
 
+    def in_zone(self, time_zone: str) -> SenderProfile:
+        """The same profile for a sender in that zone. Raises ProfileError when there is no such zone."""
+        return replace(self, time_zone=time_zone)
+
     def meaning(self, word: str) -> str:
         """What an action word means; "given" when there is none, "unclear" when no table has it."""
         return self.actions.get(plain(word), "unclear") if word else "given"

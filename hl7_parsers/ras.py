@@ -17,7 +17,8 @@ from hl7_parsers.events import Action, AdministrationEvent, Code, Component, Qua
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
 from hl7_parsers.orders import (
-    OrderGroup,
+    NO_PARTS,
+    Parts,
     Row,
     Run,
     components,
@@ -28,7 +29,7 @@ from hl7_parsers.orders import (
     put_route,
 )
 from hl7_parsers.profile import SenderProfile
-from hl7_parsers.timestamps import TO_THE_MINUTE, TOO_COARSE, Clock, read_time
+from hl7_parsers.timestamps import TO_THE_MINUTE, TOO_COARSE, Clock, ReadTime, read_time
 
 _MOMENTS: dict[str, type[AdministrationEvent]] = {
     "stopped": events.AdministrationStopped,
@@ -40,6 +41,8 @@ _MOMENTS: dict[str, type[AdministrationEvent]] = {
     "voided": events.AdministrationVoided,
     "unclear": events.AdministrationUnclear,
 }
+_NO_TIME = ReadTime()
+_PARTS_MAX = 200  # of one mixture; a message that lists more would make each of its events that long
 _NEED_NO_TIME = frozenset({"not_given", "voided", "unclear"})
 _ACTIONS = {"": Action.ADD, "A": Action.ADD, "U": Action.UPDATE, "D": Action.DELETE, "X": Action.ADD}  # table 0323
 # Drugs of one bag or syringe can be one row each on these routes; two tablets or two injections stay two.
@@ -76,8 +79,7 @@ class Mixture:
     """The rows of one administration: one, or one per ingredient."""
 
     rows: list[Row]
-    group: OrderGroup
-    is_only_drug: bool  # the order's other rows, if any, are of the same drug
+    parts: Parts  # what RXC lists, where that can only be about these rows
 
     @property
     def rxa(self) -> Segment:
@@ -93,23 +95,27 @@ def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> 
             continue
         of_order = Draft({"order_is_bag": True} if profile.order_is_bag else {}, {})
         put_order(group, of_order, times, profile)
+        parts = components(group, profile)
+        is_only_drug = len({fields.code(row.rxa, 5) for run in group.runs for row in run.rows}) == 1
         for run in group.runs:
             draft = of_order.copy()
             if (rxr := run.rxr or group.rxr) is not None:
                 put_route(rxr, draft)
-            for mixture in mixtures(run, group, draft.values.get("route", tables.UNKNOWN), profile):
+            for rows in mixtures(run, draft.values.get("route", tables.UNKNOWN), profile):
+                mixture = Mixture(rows, parts if is_only_drug or len(rows) > 1 else NO_PARTS)
                 event = _event(mixture, draft, times, profile)
                 if event is not None:
                     found.append(event)
     return found
 
 
-def mixtures(run: Run, group: OrderGroup, route: str, profile: SenderProfile) -> Iterator[Mixture]:
-    """The administrations of a run: rows of different drugs with the same times are one, if the sender means that."""
-    drugs = {fields.code(row.rxa, 5) for each in group.runs for row in each.rows}
-    is_only_drug = len(drugs) == 1
+def mixtures(run: Run, route: str, profile: SenderProfile) -> Iterator[list[Row]]:
+    """The rows of each administration of a run: those of different drugs with the same times are one mixture.
+
+    If the sender means that, and if drugs can be mixed on that route.
+    """
     if len(run.rows) == 1 or profile.ingredients != "same_times" or route not in _MIXTURE_ROUTES:
-        yield from (Mixture([row], group, is_only_drug) for row in run.rows)
+        yield from ([row] for row in run.rows)
         return
     alike: dict[tuple[str, ...], list[Row]] = {}
     for row in run.rows:
@@ -119,9 +125,9 @@ def mixtures(run: Run, group: OrderGroup, route: str, profile: SenderProfile) ->
         alike.setdefault(key, []).append(row)
     for rows in alike.values():
         if len({fields.code(row.rxa, 5) for row in rows}) == len(rows):
-            yield Mixture(rows, group, is_only_drug)
+            yield rows
         else:
-            yield from (Mixture([row], group, is_only_drug) for row in rows)
+            yield from ([row] for row in rows)
 
 
 def _event(mixture: Mixture, shared: Draft, times: Times, profile: SenderProfile) -> AdministrationEvent | None:
@@ -165,8 +171,11 @@ def _kind(meaning: str, start: Time | None, stop: Time | None, action: Action) -
 
 def _put_times(rxa: Segment, draft: Draft, clock: Clock, profile: SenderProfile) -> tuple[Time | None, Time | None]:
     """RXA-3 and RXA-4. The stop counts where it is later than the start, or alone."""
-    start = _exact_time(rxa, 3, draft, clock)
-    stop = _exact_time(rxa, 4, draft, clock) if profile.stop_is == "end" else None
+    start = _exact_time(rxa, 3, draft, clock).time
+    found = _exact_time(rxa, 4, draft, clock) if profile.stop_is == "end" else _NO_TIME
+    stop = found.time
+    if start and stop and found.later and stop.at <= start.at:
+        stop = found.later  # the night the clock goes back: 01:30 to 01:15 is 45 minutes
     if start and stop and stop.at <= start.at:
         if stop.at < start.at:
             draft.doubt("STOP_BEFORE_START", at(rxa, 4))
@@ -179,17 +188,17 @@ def _put_times(rxa: Segment, draft: Draft, clock: Clock, profile: SenderProfile)
     return start, stop
 
 
-def _exact_time(rxa: Segment, number: int, draft: Draft, clock: Clock) -> Time | None:
+def _exact_time(rxa: Segment, number: int, draft: Draft, clock: Clock) -> ReadTime:
     """A time that minutes will be counted from; anything wrong with it is remarked on."""
     text = rxa.text(number)
     if not text:
-        return None
-    time, remark = read_time(text, clock)
-    if remark:
-        draft.doubt(remark, at(rxa, number))
-    if time and time.precision not in TO_THE_MINUTE:
+        return _NO_TIME
+    found = read_time(text, clock)
+    if found.remark:
+        draft.doubt(found.remark, at(rxa, number))
+    if found.time and found.time.precision not in TO_THE_MINUTE:
         draft.doubt(TOO_COARSE, at(rxa, number))
-    return time
+    return found
 
 
 def _put_identity(rxa: Segment, draft: Draft, clock: Clock, profile: SenderProfile) -> None:
@@ -202,7 +211,7 @@ def _put_identity(rxa: Segment, draft: Draft, clock: Clock, profile: SenderProfi
         if code not in _ACTIONS:
             draft.doubt("ACTION_CODE_UNKNOWN", at(rxa, 21))
         draft.put("action", _ACTIONS.get(code, Action.ADD), at(rxa, 21))
-    entered, remark = read_time(rxa.text(profile.entered_field), clock)
+    entered, remark, _ = read_time(rxa.text(profile.entered_field), clock)
     if remark:
         draft.doubt(remark, at(rxa, profile.entered_field))
     if entered:
@@ -253,25 +262,27 @@ def _put_parts(mixture: Mixture, draft: Draft, profile: SenderProfile) -> None:
         draft.put("drug", drug, at(mixture.rxa, 5))
     if alternate != fields.NO_CODE:
         draft.put("alternate", alternate, at(mixture.rxa, 5))
-    parts, place = _parts(mixture, drug, draft.values.get("dose"), profile)
-    if len(parts) > 1:
-        draft.put("components", tuple(parts), place)
+    parts = _parts(mixture, drug, draft.values.get("dose"), profile)
+    if len(parts.parts) > 1:
+        draft.put("components", parts.parts[:_PARTS_MAX], parts.place)
+        if len(parts.parts) > _PARTS_MAX:
+            draft.doubt("TOO_MANY_COMPONENTS", parts.place)
 
 
-def _parts(mixture: Mixture, drug: Code, dose: Quantity | None, profile: SenderProfile) -> tuple[list[Component], str]:
+def _parts(mixture: Mixture, drug: Code, dose: Quantity | None, profile: SenderProfile) -> Parts:
     """RXC where it lists the mixture, else the rows; a single RXC of another drug makes two with the row's own."""
-    is_mixture = len(mixture.rows) > 1
-    parts, place = components(mixture.group, profile) if is_mixture or mixture.is_only_drug else ([], "")
-    if len(parts) > 1:
-        return parts, place
-    if is_mixture:
+    listed, place = mixture.parts
+    if len(listed) > 1:
+        return mixture.parts
+    if len(mixture.rows) > 1:
         rows = [row.rxa for row in mixture.rows]
         amounts = [_amount(rxa.text(profile.dose_field), fields.unit(rxa, 7), profile) for rxa in rows]
-        return [Component(fields.code(r, 5), "", a) for r, a in zip(rows, amounts, strict=True)], at(rows[0], 5)
-    if parts and not _is_same_drug(parts[0].drug, drug):
-        other = {"additive": "base", "base": "additive"}.get(parts[0].kind, "")
-        return [Component(drug, other, dose), parts[0]], place
-    return [], ""
+        each = (Component(fields.code(r, 5), "", amount) for r, amount in zip(rows, amounts, strict=True))
+        return Parts(tuple(each), at(rows[0], 5))
+    if listed and not _is_same_drug(listed[0].drug, drug):
+        other = {"additive": "base", "base": "additive"}.get(listed[0].kind, "")
+        return Parts((Component(drug, other, dose), listed[0]), place)
+    return NO_PARTS
 
 
 def _is_same_drug(one: Code, other: Code) -> bool:

@@ -49,7 +49,7 @@ def _ordered(group: OrderGroup, control: str, times: Times, profile: SenderProfi
         _put_drug(group.rxo, 1, (2, 3, 4), draft)
     parts, place = components(group, profile)
     if parts:
-        draft.put("components", tuple(parts), place)
+        draft.put("components", parts, place)
     if "method" not in draft.values and "rate" in draft.values:
         draft.put("method", "infusion", draft.places["rate"])
     return DrugOrdered(**draft.values, places=draft.places, remarks=tuple(draft.remarks))

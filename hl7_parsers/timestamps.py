@@ -45,6 +45,7 @@ class ReadTime(NamedTuple):
 
     time: Time | None = None
     remark: str = ""
+    later: Time | None = None  # the second reading of an ambiguous time
 
 
 @functools.lru_cache(maxsize=8192)
@@ -77,7 +78,7 @@ def _usual(text: str) -> ReadTime | None:
         at = datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     except ValueError:
         return None
-    if at.year not in _YEARS or abs(at.utcoffset() or timedelta(0)) > _OFFSET_MAX:
+    if at.year not in _YEARS or text[17] > "5" or abs(at.utcoffset() or timedelta(0)) > _OFFSET_MAX:
         return None
     return ReadTime(Time(at, "second", "field"))
 
@@ -129,7 +130,8 @@ def _placed(wall: datetime, precision: str, own: timezone | None, clock: Clock) 
     if first != second and precision in TO_THE_MINUTE:
         # The clock went back: it showed this twice, and the greater offset is the earlier. Else it never showed it.
         remark = AMBIGUOUS if first > second else NONEXISTENT
-    return ReadTime(Time(wall.replace(tzinfo=timezone(first)), precision, "sender"), remark)
+    time, again = (Time(wall.replace(tzinfo=timezone(offset)), precision, "sender") for offset in (first, second))
+    return ReadTime(time, remark, again if remark == AMBIGUOUS else None)
 
 
 def message_clock(header_time: str, zone: ZoneInfo | None) -> tuple[Clock, ReadTime]:
