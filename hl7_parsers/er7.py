@@ -62,14 +62,15 @@ class Segment:
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """A value of the first repetition of a field, unescaped and trimmed; "" when absent or the HL7 null."""
-        fields = self._fields or self.fields
-        raw = fields[field] if field < len(fields) else ""
+        try:
+            raw = (self._fields or self.fields)[field]
+        except IndexError:
+            return ""
         if not raw or raw.isalnum():  # a delimiter is no letter or digit, so there is but one component
             return raw if component == subcomponent == 1 else ""
         marks = self.delimiters
-        raw = raw.partition(marks.repetition)[0]
-        if component == subcomponent == 1:
-            return _meant(raw.partition(marks.component)[0].partition(marks.subcomponent)[0], marks)
+        if marks.repetition in raw:
+            raw = raw.partition(marks.repetition)[0]
         return value_in(raw, component, subcomponent, marks)
 
     def repetitions(self, field: int) -> list[str]:
@@ -108,20 +109,16 @@ class Er7:
 
 def value_in(raw: str, component: int, subcomponent: int, delimiters: Delimiters) -> str:
     """A component (and of it a sub-component) of one repetition, unescaped and trimmed; "" for the HL7 null."""
-    for separator, number in ((delimiters.component, component), (delimiters.subcomponent, subcomponent)):
-        parts = raw.split(separator, number)
-        if number > len(parts):
-            return ""
-        raw = parts[number - 1]
-    return _meant(raw, delimiters)
-
-
-def _meant(part: str, delimiters: Delimiters) -> str:
-    """A piece without delimiters as it was meant: trimmed, unescaped, "" for the HL7 null."""
-    part = part.strip()
-    if delimiters.escape in part:
-        return unescape(part, delimiters)
-    return "" if part == NULL else part
+    if delimiters.component in raw or component > 1:
+        parts = raw.split(delimiters.component, component)
+        raw = parts[component - 1] if component <= len(parts) else ""
+    if delimiters.subcomponent in raw or subcomponent > 1:
+        parts = raw.split(delimiters.subcomponent, subcomponent)
+        raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
+    raw = raw.strip()
+    if delimiters.escape in raw:
+        return unescape(raw, delimiters)
+    return "" if raw == NULL else raw
 
 
 def read(raw: bytes) -> Er7:

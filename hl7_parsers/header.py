@@ -10,7 +10,7 @@ from hl7_parsers.events import Header, Patient, Remark, Time, Visit
 from hl7_parsers.timestamps import Clock, message_clock, read_time
 
 # PID-3.5, best first: the id of the patient, rather than of an account, an insurance or a nation.
-_ID_TYPES = ("MR", "MRN", "PI", "PT")
+_ID_TYPES = {"MR": 0, "MRN": 1, "PI": 2, "PT": 3}
 
 
 class Times(NamedTuple):
@@ -59,21 +59,17 @@ def header_times(message: Er7, zone_clock: Clock) -> tuple[Times, Time | None]:
 
 def patient_of(pid: Segment) -> Patient | None:
     """The patient id: PID-3 by type, else its first, else PID-2, else PID-4. None when there is none."""
-    best, best_rank = None, len(_ID_TYPES) + 1
     marks = pid.delimiters
+    best, best_rank = "", len(_ID_TYPES) + 1
     for raw in pid.repetitions(3):
-        found = value_in(raw, 1, 1, marks)
-        if found:
-            named = value_in(raw, 5, 1, marks).upper()
-            rank = _ID_TYPES.index(named) if named in _ID_TYPES else len(_ID_TYPES)
+        if best_rank and value_in(raw, 1, 1, marks):
+            rank = _ID_TYPES.get(value_in(raw, 5, 1, marks).upper(), len(_ID_TYPES))
             if rank < best_rank:
-                best, best_rank = Patient(found, _authority(raw, pid), "PID-3"), rank
-    if best is None:
-        for field in (2, 4):
-            if pid.text(field):
-                raw = pid.repetitions(field)[0]
-                return Patient(pid.text(field), _authority(raw, pid), f"PID-{field}")
-    return best
+                best, best_rank = raw, rank
+    for field, raw in ((3, best), (2, pid.repetitions(2)[0]), (4, pid.repetitions(4)[0])):
+        if found := value_in(raw, 1, 1, marks):
+            return Patient(found, _authority(raw, pid), f"PID-{field}")
+    return None
 
 
 def _authority(raw: str, pid: Segment) -> str:

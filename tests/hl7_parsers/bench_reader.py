@@ -35,13 +35,14 @@ ORDER = (
     "RXR|IV^Intravenous^HL70162|L-AC^left antecubital^99SYN|IVP^IV Pump^HL70164|IVPB^IV Piggyback^HL70165\r"
     "OBX|1|NM|VOL^Total Volume^99SYN||100|mL|||||F|||20250106090000-0500\r"
 )
+NOTE = "OBX|2|TX|SYN7^Observation^99SYN||Seen by the nurse^with the patient^at rest||||||F|||20250106090000-0500||RN1\r"
 
 
 def messages() -> dict[str, list[bytes]]:
     """Messages of many patients and times, by a name that says their size; drugs, routes and units come again."""
     found = {}
-    for orders in (1, 2, 4):
-        text = HEADER + PATIENT + "".join(ORDER.replace("{k}", str(k)) for k in range(1, orders + 1))
+    for orders, notes in ((1, 0), (1, 6), (2, 0), (4, 0)):
+        text = HEADER + PATIENT + "".join(ORDER.replace("{k}", str(k)) for k in range(1, orders + 1)) + NOTE * notes
         text = text.replace("20250106", "202501{d}").replace("00-0500", "{s}-0500")
         each = [
             text.replace("{n}", f"{number:07}")
@@ -49,7 +50,7 @@ def messages() -> dict[str, list[bytes]]:
             .replace("{s}", f"{number % 60:02}")
             for number in range(2000)
         ]
-        found[f"RAS, {orders} order(s), {len(each[0])} bytes"] = [one.encode() for one in each]
+        found[f"RAS, {orders} order(s), {notes} observations, {len(each[0])} bytes"] = [one.encode() for one in each]
     return found
 
 

@@ -42,7 +42,7 @@ def test_every_value_of_a_generated_message_is_the_same(segments: list[str]) -> 
     for segment in ours.all():
         for field in range(3, len(segment.fields) + 2) if segment.name == "MSH" else range(1, len(segment.fields) + 2):
             for repetition, sent in enumerate(segment.repetitions(field), 1):
-                for component in range(1, 4):
+                for component in range(1, 5):
                     for part in range(1, 4):
                         mine = er7.value_in(sent, component, part, ours.delimiters)
                         same = theirs(other, segment.name, segment.number, field, repetition, component, part)
