@@ -96,4 +96,5 @@ def _faust_broker(settings: Settings) -> Sequence[URL]:
     scheme, _, rest = settings.broker_url.partition("://")
     if scheme == "sqlite":
         return [URL(settings.broker_url)]
-    return [URL(f"kafka://{host}") for host in rest.split(",")]
+    transport = "dripkafka" if settings.kafka_transport == "own" else "kafka"
+    return [URL(f"{transport}://{host}") for host in rest.split(",")]

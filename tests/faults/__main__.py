@@ -22,7 +22,7 @@ from tests.servers.kafka import KafkaServer
 from tests.streams.brokers import Broker, EmbeddedBroker, KafkaBroker
 from tests.streams.play import Killer, Outcome, Play, oracle
 
-_ROW = "{:<9} {:>4} {:>8} {:>5} {:>6} {:>5} {:>7} {:>9} {:>8} {:>7}"
+_ROW = "{:<9} {:>4} {:>8} {:>5} {:>8} {:>6} {:>5} {:>7} {:>9} {:>8} {:>7}"
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,16 @@ def judge(outcome: Outcome, expected: Outcome, messages: list[bytes], stored: li
     )
 
 
-def run(broker: Broker, seed: int, encounters: int, kills: int) -> tuple[Verdict, int, int, int]:
-    """Verdict, messages, kills done and lines of one run."""
+def run(broker: Broker, seed: int, encounters: int, kills: int) -> tuple[Verdict, tuple[int, int, int, int]]:
+    """Verdict; messages, kills done, restarts of a worker that ended by itself, and lines of one run."""
     messages = [message.text for message in hospital_day(seed, encounters)]
     killer = Killer(seed, kills)
-    outcome = Play(broker, messages, rate=len(messages) / (4.0 * kills), disturb=killer).run()
+    play = Play(broker, messages, rate=len(messages) / (4.0 * kills), disturb=killer)
+    outcome = play.run()
     expected = oracle(messages, broker.settings)
     lines = sum(len(of_encounter) for of_encounter in outcome.lines.values())
     stored = [value for _, _, value in broker.read(broker.topics.inbound)]
-    return judge(outcome, expected, messages, stored), len(messages), kills - killer.left, lines
+    return judge(outcome, expected, messages, stored), (len(messages), kills - killer.left, play.restarts, lines)
 
 
 @contextmanager
@@ -77,7 +78,17 @@ def main() -> int:
     options = parser.parse_args()
     print(
         _ROW.format(
-            "broker", "seed", "messages", "kills", "lines", "lost", "doubled", "different", "seconds", "verdict"
+            "broker",
+            "seed",
+            "messages",
+            "kills",
+            "restarts",
+            "lines",
+            "lost",
+            "doubled",
+            "different",
+            "seconds",
+            "verdict",
         )
     )
     failed = 0
@@ -97,11 +108,11 @@ def one(kind: str | KafkaServer, seed: int, options: argparse.Namespace) -> bool
         else:
             name, broker = kind, EmbeddedBroker(Path(folder))
         began = time.monotonic()
-        verdict, messages, kills, lines = run(broker, seed, options.encounters, options.kills)
+        verdict, figures = run(broker, seed, options.encounters, options.kills)
         is_right = verdict == Verdict(0, 0, 0)
         print(
             _ROW.format(
-                name, seed, messages, kills, lines, verdict.lost, verdict.doubled, verdict.different,
+                name, seed, *figures, verdict.lost, verdict.doubled, verdict.different,
                 f"{time.monotonic() - began:.1f}", "ok" if is_right else "WRONG",
             ),
             flush=True,

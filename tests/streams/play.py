@@ -95,6 +95,7 @@ class Play:
     disturb: Callable[[Stage], None] | None = None  # called over and over while messages are being sent
     environment: dict[str, str] = field(default_factory=dict)
     report: SendReport | None = None
+    restarts: int = 0
 
     def run(self) -> Outcome:
         """Send everything, close every encounter, wait until it is coded."""
@@ -116,7 +117,6 @@ class Play:
                 command = Command("close", patient, encounter_id, at=now)
                 self.broker.put(Record(self.broker.topics.commands, patient.encode(), encode(command)))
             self._settle(stage)
-            stage.check()
         finally:
             stage.stop()
         return outcome_of(self.broker)
@@ -134,8 +134,20 @@ class Play:
         while sender.is_alive():
             if self.disturb is not None:
                 self.disturb(stage)
+            self._supervise(stage)
             sender.join(0.05)
         self.report = reports[0]
+
+    def _supervise(self, stage: Stage) -> None:
+        """Start a worker again that ended by itself, as whoever runs it would; a few times, not for ever."""
+        stage.check("listener")
+        code = stage.processes["worker"].poll()
+        if code is not None:
+            self.restarts += 1
+            assert code == 1, f"the worker ended with {code}"
+            assert self.restarts <= 5, "the worker ends again and again"
+            del stage.processes["worker"]
+            stage.start_worker()
 
     def _settle(self, stage: Stage) -> None:
         """Wait until nothing waits, twice in a row: one agent's work is the next one's."""
@@ -144,7 +156,7 @@ class Play:
         while calm < 2:
             time.sleep(0.3)
             calm = calm + 1 if self.broker.lag() == 0 else 0
-            stage.check()
+            self._supervise(stage)
             assert time.monotonic() < until, f"{self.broker.lag()} messages still wait after {self.patience:.0f} s"
 
 
