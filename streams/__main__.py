@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "the worker: agents and timers",
     "listen": "the MLLP listener",
     "send": "send HL7 files over MLLP",
+    "topics": "what lies on the broker: counts, lag, records",
     "settings": "every setting, its value, source and meaning",
 }
 

@@ -10,28 +10,9 @@ from streams import records
 from streams.claims import Line
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
+from streams.reading import EmbeddedReader
 from streams.records import ClosedEncounter, Tally
 from streams.topics import Topics
-
-
-@dataclass(slots=True)
-class Cursor:
-    """Reads one topic on from where it was."""
-
-    store: Store
-    topic: str
-    offsets: dict[int, int] = field(default_factory=dict)
-
-    def read(self) -> list[StoredRecord]:
-        """Everything new, partition after partition."""
-        topic = self.store.topic(self.topic)
-        assert topic is not None, "the worker makes every topic before it is ready"
-        found: list[StoredRecord] = []
-        for partition in range(topic.partitions):
-            while fresh := self.store.read(self.topic, partition, self.offsets.get(partition, 0), 1000):
-                found += fresh
-                self.offsets[partition] = fresh[-1].offset + 1
-        return found
 
 
 @dataclass(slots=True)
@@ -47,7 +28,10 @@ class Watch:
     tallies: dict[int, Tally] = field(default_factory=dict)
     encounters: set[bytes] = field(default_factory=set)
     reissued: int = 0
-    _cursors: dict[str, Cursor] = field(default_factory=dict)
+    _reader: EmbeddedReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = EmbeddedReader(self.store, self.group)
 
     def look(self) -> None:
         """Read what is new on the topics."""
@@ -68,7 +52,7 @@ class Watch:
                 self.encounters.add((record.key or b"").rpartition(records.SEPARATOR)[0])
 
     def _fresh(self, topic: str) -> list[StoredRecord]:
-        return self._cursors.setdefault(topic, Cursor(self.store, topic)).read()
+        return self._reader.fresh(topic)
 
     def _take_line(self, line: Line) -> None:
         version, lines = self.claim_sets.get(line["encounter_id"], (0, {}))

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from streams.embedded.records import Record
 from streams.embedded.store import Store
+from streams.provision import broker_path
+from streams.reading import reader_of
 from streams.settings import Settings, load_settings
-from streams.topics import Topics, app_id, topics_of
+from streams.topics import Topics, topics_of
 
 PARTITIONS = 4
 
@@ -43,12 +45,12 @@ class Broker(Protocol):
 
 
 @dataclass(frozen=True)
-class EmbeddedBroker:
-    folder: Path
+class _Readable:
+    """Reads through the project's own reader."""
 
     @property
     def environment(self) -> Mapping[str, str]:
-        return {"DRIPCODE_DATA_DIR": str(self.folder), "DRIPCODE_PARTITIONS": str(PARTITIONS)}
+        raise NotImplementedError
 
     @property
     def settings(self) -> Settings:
@@ -58,29 +60,36 @@ class EmbeddedBroker:
     def topics(self) -> Topics:
         return topics_of(self.settings)
 
-    @property
-    def path(self) -> Path:
-        return self.folder.absolute() / "broker.db"
-
     def read(self, topic: str) -> list[tuple[int, bytes, bytes]]:
-        with Store.open(self.path) as store:
-            return [
-                (partition, record.key or b"", record.value or b"")
-                for partition in range(PARTITIONS)
-                for record in store.read(topic, partition, 0, 1_000_000)
-            ]
+        async def read() -> list[tuple[int, bytes, bytes]]:
+            async with reader_of(self.settings) as reader:
+                return [(r.partition, r.key or b"", r.value or b"") for r in await reader.new(topic)]
+
+        return asyncio.run(read())
 
     def lag(self) -> int:
-        with Store.open(self.path) as store:
-            return sum(sum(store.lag(app_id(self.settings), topic).values()) for topic in _worked(self.topics))
+        async def lag() -> int:
+            async with reader_of(self.settings) as reader:
+                return sum([(await reader.sizes(topic))[1] for topic in _worked(self.topics)])
+
+        return asyncio.run(lag())
+
+
+@dataclass(frozen=True)
+class EmbeddedBroker(_Readable):
+    folder: Path
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {"DRIPCODE_DATA_DIR": str(self.folder), "DRIPCODE_PARTITIONS": str(PARTITIONS)}
 
     def put(self, record: Record) -> None:
-        with Store.open(self.path) as store:
+        with Store.open(broker_path(self.settings)) as store:
             store.append_many([record])
 
 
 @dataclass(frozen=True)
-class KafkaBroker:
+class KafkaBroker(_Readable):
     """A set of topics with a prefix of their own on the shared broker."""
 
     bootstrap: str
@@ -95,49 +104,6 @@ class KafkaBroker:
             "DRIPCODE_DATA_DIR": str(self.folder),
             "DRIPCODE_PARTITIONS": str(PARTITIONS),
         }
-
-    @property
-    def settings(self) -> Settings:
-        return load_settings(environment=self.environment)[0]
-
-    @property
-    def topics(self) -> Topics:
-        return topics_of(self.settings)
-
-    def read(self, topic: str) -> list[tuple[int, bytes, bytes]]:
-        return asyncio.run(self._read(topic))
-
-    async def _read(self, topic: str) -> list[tuple[int, bytes, bytes]]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            ends = await consumer.end_offsets(partitions)
-            found = []
-            for tp in partitions:
-                while await consumer.position(tp) < ends[tp]:
-                    for records in (await consumer.getmany(tp, timeout_ms=1000)).values():
-                        found += [(tp.partition, record.key or b"", record.value or b"") for record in records]
-            return found
-        finally:
-            await consumer.stop()
-
-    def lag(self) -> int:
-        return asyncio.run(self._lag())
-
-    async def _lag(self) -> int:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap, group_id=app_id(self.settings), enable_auto_commit=False
-        )
-        await consumer.start()
-        try:
-            partitions = [TopicPartition(name, n) for name in _worked(self.topics) for n in range(PARTITIONS)]
-            ends = await consumer.end_offsets(partitions)
-            return sum([ends[tp] - (await consumer.committed(tp) or 0) for tp in partitions])
-        finally:
-            await consumer.stop()
 
     def put(self, record: Record) -> None:
         asyncio.run(self._put(record))

@@ -1,0 +1,62 @@
+"""`dripcode topics`: what lies on the broker, and its records, one a line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from streams.cli.options import config_option, settings_from
+from streams.reading import reader_of
+from streams.settings import Settings
+from streams.topics import topics_of
+
+# Named without the site's prefix, as in the contract.
+_NAMES = {
+    "hl7.inbound": "inbound",
+    "encounter.commands": "commands",
+    "medication.events": "events",
+    "encounters.closed": "closed",
+    "claim.lines": "claim_lines",
+    "coding.worklist": "worklist",
+    "hl7.dead-letter": "dead_letter",
+}
+_WORKED = ("inbound", "commands", "closed")
+
+
+@click.command()
+@config_option
+@click.option("--broker", metavar="URL", help="sqlite:///PATH or kafka://HOST:PORT.")
+@click.option("--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
+@click.argument("topic", required=False, type=click.Choice(list(_NAMES)))
+def command(config: Path | None, broker: str | None, follow: bool, topic: str | None) -> None:
+    """List the topics; or print the values of TOPIC, one a line (HL7 messages with line feeds). Patient data!"""
+    settings = settings_from(config, broker=broker)
+    try:
+        asyncio.run(_print(settings, topic, follow=follow) if topic else _list(settings))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+async def _list(settings: Settings) -> None:
+    topics = topics_of(settings)
+    async with reader_of(settings) as reader:
+        for name, field in _NAMES.items():
+            records, waiting = await reader.sizes(getattr(topics, field))
+            lag = f"{waiting} waiting" if field in _WORKED else ""
+            click.echo(f"{name:<20} {records:>9} records  {lag}".rstrip())
+
+
+async def _print(settings: Settings, topic: str, *, follow: bool) -> None:
+    name = getattr(topics_of(settings), _NAMES[topic])
+    async with reader_of(settings) as reader:
+        while True:
+            for record in await reader.new(name):
+                value = (record.value or b"").replace(b"\r", b"\n")
+                sys.stdout.buffer.write(value if value.endswith(b"\n") else value + b"\n")
+            sys.stdout.flush()
+            if not follow:
+                return
+            await asyncio.sleep(0.2)

@@ -1,0 +1,120 @@
+"""Reading topics from outside the worker, on either broker: what the commands, the demo and the tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.embedded.records import StoredRecord
+from streams.embedded.store import Store
+from streams.provision import broker_path, kafka_hosts
+from streams.settings import Settings, SettingsError
+from streams.topics import app_id
+
+
+class Reader(Protocol):
+    """Reads on from where it was, topic by topic."""
+
+    async def new(self, topic: str) -> list[StoredRecord]:
+        """Everything new since the last call, partition after partition, in order of offset."""
+        ...
+
+    async def sizes(self, topic: str) -> tuple[int, int]:
+        """How many records the topic got in all, and how many the worker has not acknowledged."""
+        ...
+
+
+@asynccontextmanager
+async def reader_of(settings: Settings) -> AsyncIterator[Reader]:
+    """A reader of the configured broker. Raises SettingsError when there is none."""
+    if settings.is_embedded:
+        path = broker_path(settings)
+        if not path.exists():
+            raise SettingsError(f"setting 'broker': there is no broker file {path}; `dripcode run` makes it")
+        with Store.open(path) as store:
+            yield EmbeddedReader(store, app_id(settings))
+        return
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka_hosts(settings), group_id=app_id(settings), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        yield KafkaReader(consumer, settings.partitions)
+    finally:
+        await consumer.stop()
+
+
+@dataclass
+class EmbeddedReader:
+    store: Store
+    group: str
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    async def new(self, topic: str) -> list[StoredRecord]:
+        return self.fresh(topic)
+
+    async def sizes(self, topic: str) -> tuple[int, int]:
+        highwaters = [self.store.highwater(topic, n) for n in range(self._partitions(topic))]
+        return sum(highwaters), sum(self.store.lag(self.group, topic).values())
+
+    def fresh(self, topic: str) -> list[StoredRecord]:
+        """What `new` gives, for callers without a loop."""
+        found: list[StoredRecord] = []
+        for partition in range(self._partitions(topic)):
+            while fresh := self.store.read(topic, partition, self.offsets.get((topic, partition), 0), 1000):
+                found += fresh
+                self.offsets[topic, partition] = fresh[-1].offset + 1
+        return found
+
+    def _partitions(self, topic: str) -> int:
+        known = self.store.topic(topic)
+        if known is None:
+            raise SettingsError(f"there is no topic {topic} on this broker")
+        return known.partitions
+
+
+@dataclass
+class KafkaReader:
+    consumer: AIOKafkaConsumer
+    partitions: int
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+
+    async def new(self, topic: str) -> list[StoredRecord]:
+        consumer = self.consumer
+        tps = [TopicPartition(topic, number) for number in range(self.partitions)]
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(tps)
+        starts = await consumer.beginning_offsets(tps)
+        consumer.assign(tps)
+        found: list[StoredRecord] = []
+        for tp in tps:
+            at = max(self.offsets.get(tp, 0), starts[tp])
+            consumer.seek(tp, at)
+            while await consumer.position(tp) < ends[tp]:
+                for records in (await consumer.getmany(tp, timeout_ms=1000)).values():
+                    found += [_stored(record) for record in records]
+            self.offsets[tp] = await consumer.position(tp)
+        return found
+
+    async def sizes(self, topic: str) -> tuple[int, int]:
+        tps = [TopicPartition(topic, number) for number in range(self.partitions)]
+        ends = await self.consumer.end_offsets(tps)
+        starts = await self.consumer.beginning_offsets(tps)
+        done = [await self.consumer.committed(tp) for tp in tps]
+        waiting = sum(ends[tp] - (starts[tp] if at is None else at) for tp, at in zip(tps, done, strict=True))
+        return sum(ends.values()), waiting
+
+
+def _stored(record: Any) -> StoredRecord:
+    return StoredRecord(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        tuple(record.headers),
+    )
