@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from hl7_parsers.er7 import Delimiters, Segment, value_in
 from hl7_parsers.events import Code, Quantity
+from hl7_parsers.keeping import kept
 from hl7_parsers.tables import plain
 
 NO_CODE = Code()
@@ -41,7 +42,7 @@ def codes(segment: Segment, field: int) -> tuple[Code, Code]:
     return codes_in(raw, segment.delimiters) if raw else (NO_CODE, NO_CODE)
 
 
-@functools.lru_cache(maxsize=8192)
+@kept(8192)
 def codes_in(raw: str, marks: Delimiters) -> tuple[Code, Code]:
     """A coded element and its alternate, of the first repetition. Kept: a site's drugs, routes and units come again."""
     parts = raw.partition(marks.repetition)[0].split(marks.component, 6)[:6]
@@ -69,7 +70,7 @@ def unit(segment: Segment, field: int) -> str:
     return found.text if found.text and (not found.id or found.id.isdigit()) else found.id
 
 
-@functools.lru_cache(maxsize=4096)
+@kept(4096)
 def number(text: str) -> Decimal | None:
     """A plain number; None for ranges, decimal commas, signs, words and everything else."""
     found = _NUMBER.fullmatch(text)
@@ -93,7 +94,7 @@ def is_per_time(text: str) -> bool:
     return bool(slash and above.strip()) and plain(below) in _TIME_UNITS
 
 
-@functools.lru_cache(maxsize=4096)
+@kept(4096)
 def rate(text: str) -> Quantity | None:
     """A rate in one text, as "100 mL/hr" or "102ml/h"; None for anything else."""
     found = number_with_unit(text)

@@ -6,15 +6,16 @@ after a run of RXA is right for both. An RXR before the first RXA of an order is
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from hl7_parsers import tables
+from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, unescape
 from hl7_parsers.events import Component, Quantity
 from hl7_parsers.fields import NO_CODE, at, code, minutes, number, number_with_unit, unit
 from hl7_parsers.header import Times
+from hl7_parsers.keeping import kept
 from hl7_parsers.profile import SenderProfile
 from hl7_parsers.timestamps import read_time
 
@@ -139,7 +140,7 @@ def components(group: OrderGroup, profile: SenderProfile) -> Parts:
     return Parts(tuple(part for part in parts if part.drug != NO_CODE), at(chosen[0], 2))
 
 
-@functools.lru_cache(maxsize=4096)
+@kept(4096)
 def _component(line: str, delimiters: Delimiters, holds_unit: bool) -> Component:
     """One RXC. Kept: a pharmacy's mixtures come again and again."""
     rxc = Segment("RXC", line, 1, delimiters)
@@ -192,17 +193,7 @@ def join_texts(texts: list[str]) -> str:
     return " ".join(joined)[:_NOTE_LENGTH_MAX]
 
 
-class Gathering(Protocol):
-    """What values are put into, each with its place."""
-
-    def put(self, name: str, value: object, place: str) -> None:
-        """Take a value."""
-
-    def doubt(self, remark: str, place: str) -> None:
-        """Take note of something that could not be read as meant."""
-
-
-def put_order(group: OrderGroup, draft: Gathering, times: Times, profile: SenderProfile) -> None:
+def put_order(group: OrderGroup, draft: Draft, times: Times, profile: SenderProfile) -> None:
     """What ORC, RXE, TQ1 and the order's notes say of every administration of the order."""
     orc = group.orc
     if orc is not None:
@@ -222,7 +213,7 @@ def put_order(group: OrderGroup, draft: Gathering, times: Times, profile: Sender
         draft.put("indication", reason.text or reason.id, at(group.rxe, 27))
 
 
-def put_route(rxr: Segment, draft: Gathering) -> None:
+def put_route(rxr: Segment, draft: Draft) -> None:
     """RXR: route, access site, device, method. What the tables do not know is left out."""
     for name, value, number_of_field in _route_values(rxr.line, rxr.delimiters):
         if value:
@@ -231,7 +222,7 @@ def put_route(rxr: Segment, draft: Gathering) -> None:
             draft.doubt(name, at(rxr, number_of_field))
 
 
-@functools.lru_cache(maxsize=4096)
+@kept(4096)
 def _route_values(line: str, delimiters: Delimiters) -> tuple[tuple[str, str, int], ...]:
     """What one RXR says: names, values and fields, or a remark's id without a value. Kept: there are but a few."""
     rxr = Segment("RXR", line, 1, delimiters)

@@ -7,11 +7,11 @@ something only where it is later.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from hl7_parsers import events, fields, tables
+from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Er7, Segment
 from hl7_parsers.events import Action, AdministrationEvent, Code, Component, Quantity, Remark, Time
 from hl7_parsers.fields import at
@@ -50,30 +50,6 @@ _MIXTURE_ROUTES = frozenset({"intravenous", "intra_arterial", "subcutaneous", "e
 _NOT_KNOWN = Decimal(999)  # without a unit: how immunisation senders say that they do not know the amount
 
 
-@dataclass(slots=True)
-class Draft:
-    """What is gathered for one event: its values, where each stands, and what could not be read."""
-
-    values: dict[str, Any]
-    places: dict[str, str]
-    remarks: list[Remark] = field(default_factory=list)
-
-    def put(self, name: str, value: object, place: str) -> None:
-        self.values[name] = value
-        self.places[name] = place
-
-    def keep(self, names: set[str]) -> None:
-        """Forget the values of every other name."""
-        for name in self.values.keys() - names:
-            del self.values[name], self.places[name]
-
-    def copy(self) -> Draft:
-        return Draft(dict(self.values), dict(self.places), list(self.remarks))
-
-    def doubt(self, remark: str, place: str) -> None:
-        self.remarks.append(Remark(remark, place))
-
-
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """The rows of one administration: one, or one per ingredient."""
@@ -93,10 +69,11 @@ def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> 
     for group in order_groups(message):
         if not group.runs:
             continue
-        of_order = Draft({"order_is_bag": True} if profile.order_is_bag else {}, {})
+        of_order = Draft({"order_is_bag": True} if profile.order_is_bag else {})
         put_order(group, of_order, times, profile)
         parts = components(group, profile)
-        is_only_drug = len({fields.code(row.rxa, 5) for run in group.runs for row in run.rows}) == 1
+        rows_of_order = [row for run in group.runs for row in run.rows]
+        is_only_drug = not parts.parts or len({fields.code(row.rxa, 5) for row in rows_of_order}) == 1
         for run in group.runs:
             draft = of_order.copy()
             if (rxr := run.rxr or group.rxr) is not None:
@@ -144,6 +121,8 @@ def _event(mixture: Mixture, shared: Draft, times: Times, profile: SenderProfile
     draft = shared.copy()
     if word:
         draft.put("word", word, at(rxa, profile.word_field))
+    if meaning == "flushed":  # not a drug by itself: the word goes with the notes, where that is looked for
+        draft.put("note", join_texts([draft.values.get("note", ""), word]), at(rxa, profile.word_field))
     if meaning == "unclear":
         draft.doubt("ACTION_UNKNOWN", at(rxa, profile.word_field))
     start, stop = _put_times(rxa, draft, times.clock, profile)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hl7_parsers import fields
+from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Er7, Segment
 from hl7_parsers.events import DrugOrdered, OrderStopped, Quantity
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
 from hl7_parsers.orders import OrderGroup, components, order_groups, put_order, put_route
 from hl7_parsers.profile import SenderProfile
-from hl7_parsers.ras import Draft
 
 # Table 0119: cancel and discontinue, asked for and done.
 _STOPS = frozenset({"CA", "OC", "CR", "DC", "OD", "DR"})
@@ -28,14 +28,14 @@ def read_orders(message: Er7, times: Times, profile: SenderProfile) -> list[Drug
 
 
 def _stopped(group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> OrderStopped:
-    draft = Draft({}, {})
+    draft = Draft()
     put_order(group, draft, times, profile)
     draft.keep({"placer", "filler", "entered"})
     return OrderStopped(**draft.values, control=control, places=draft.places)
 
 
 def _ordered(group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> DrugOrdered:
-    draft = Draft({}, {})
+    draft = Draft()
     put_order(group, draft, times, profile)
     if control and group.orc is not None:
         draft.put("control", control, at(group.orc, 1))

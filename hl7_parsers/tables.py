@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 
 from hl7_parsers.events import Code
+from hl7_parsers.keeping import kept
 
 UNKNOWN = "unknown"
 
 
-@functools.lru_cache(maxsize=4096)
+@kept(4096)
 def plain(text: str) -> str:
     """The text as tables are compared: no case, no dots, one blank for any other punctuation."""
     spaced = "".join(c if c.isalnum() else " " for c in text.casefold() if c != ".")
@@ -34,9 +34,10 @@ def _read_tables() -> Mapping[str, Mapping[str, str]]:
 _TABLES = _read_tables()
 
 
-@functools.lru_cache(maxsize=4096)
 def _look_up(table: str, code: Code) -> str | None:
     """Our word for a coded element; None when identifier and text mean nothing, or different things."""
+    if not code.id and not code.text:
+        return None
     words = _TABLES[table]
     found = {words[key] for key in (plain(code.id), plain(code.text)) if key in words}
     return found.pop() if len(found) == 1 else None

@@ -6,13 +6,13 @@ whole message, else the sender's zone.
 
 from __future__ import annotations
 
-import functools
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from hl7_parsers.events import Time
+from hl7_parsers.keeping import kept
 
 UNREADABLE = "TIME_UNREADABLE"
 TOO_COARSE = "TIME_TOO_COARSE"
@@ -48,7 +48,7 @@ class ReadTime(NamedTuple):
     later: Time | None = None  # the second reading of an ambiguous time
 
 
-@functools.lru_cache(maxsize=8192)
+@kept(8192)
 def read_time(text: str, clock: Clock) -> ReadTime:
     """Read one time. An empty field is neither a time nor a remark."""
     text = text.strip()

@@ -309,6 +309,12 @@ def test_notes_of_order_and_row_are_joined() -> None:
     assert event.note == "of the order wrapped lines of the row"
 
 
+def test_a_flush_is_said_in_the_note() -> None:
+    event = administration("NTE|1||of the order", rxa({20: "Flushed"}), RXR)
+    assert isinstance(event, events.AdministrationGiven)
+    assert event.note == "of the order Flushed"
+
+
 def test_a_note_has_an_end() -> None:
     assert len(administration(rxa(), RXR, *["NTE|1||" + "x" * 1000] * 50).note) <= 2000
 

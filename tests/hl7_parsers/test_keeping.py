@@ -1,0 +1,28 @@
+"""What is kept: results of short texts, as many as asked for, and nothing of long ones."""
+
+from hl7_parsers.keeping import kept
+
+
+def test_a_short_text_is_worked_out_once_and_a_long_one_each_time() -> None:
+    seen: list[str] = []
+
+    @kept(2)
+    def length(text: str) -> int:
+        seen.append(text)
+        return len(text)
+
+    assert [length("a"), length("a"), length("x" * 1000), length("x" * 1000)] == [1, 1, 1000, 1000]
+    assert seen == ["a", "x" * 1000, "x" * 1000]
+
+
+def test_the_oldest_result_makes_room() -> None:
+    seen: list[str] = []
+
+    @kept(2)
+    def same(text: str, more: str) -> str:
+        seen.append(text)
+        return text + more
+
+    for text in ("a", "b", "c", "a"):
+        assert same(text, "!") == text + "!"
+    assert seen == ["a", "b", "c", "a"]
