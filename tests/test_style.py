@@ -149,10 +149,10 @@ def test_there_are_no(check: Check) -> None:
     [
         (long_functions, "streams/app.py", "def f():\n" + "    x = 1\n" * 40),
         (long_files, "streams/app.py", "x = 1\n" * 401),
-        (many_parameters, "coding/hours.py", "def f(a, b, c, *, d, e): ..."),
+        (many_parameters, "coding/hours.py", "def f(a, b, c, *, d, e, g): ..."),
         (many_parameters, "streams/app.py", "async def f(a, b, c, d, *rest, e, f): ..."),
         (many_parameters, "streams/app.py", "def f(a, b, c, d, e, f, g): ...  # noqa: PLR0913"),
-        (many_parameters, "coding/hours.py", "def f(a, b, c, d, e): ...  # noqa: PLR0913 - the table's columns"),
+        (many_parameters, "coding/hours.py", "def f(a, b, c, d, e, g): ...  # noqa: PLR0913 - the table's columns"),
         (numbers_in_rules, "coding/hours.py", "shortest = 16"),
         (numbers_in_rules, "coding/hours.py", "half = 0.5"),
         (numbers_in_rules, "coding/hours.py", "x = code[16]"),
