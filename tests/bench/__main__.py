@@ -26,6 +26,7 @@ BENCHMARKS = {
     "pipeline": "pipeline",
     "kafka": "kafka",
     "recovery": "recovery",
+    "profile": "worker_profile",
 }
 
 
@@ -35,6 +36,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
+    if options.write and options.names:
+        parser.error("--write keeps the tables of a whole run: give no names")
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of every knock on a broker that is starting

@@ -17,7 +17,7 @@ from streams.settings import Settings, load_settings
 from streams.topics import app_id, topics_of
 from tests.bench.messages import LARGE_DAY, day, records
 from tests.bench.pipeline import AT_ONCE, closing_encounters
-from tests.bench.processes import Pace, folder, follow, pace, process_of, stage_in, wait_for
+from tests.bench.processes import Pace, folder, follow, pace, python, stage_in, wait_for
 from tests.bench.tables import Spread, Table, ratios
 from tests.servers.kafka import KafkaServer, missing_for_kafka
 
@@ -44,11 +44,11 @@ def _ours(place: Path, environment: dict[str, str]) -> Iterator[int]:
 
 
 def _nothing(place: Path, environment: dict[str, str]) -> AbstractContextManager[int]:
-    return process_of("tests.bench.kafka_noop", place, environment)
+    return python("nothing", ["-m", "tests.bench.kafka_noop"], place, environment)
 
 
 def _loop(place: Path, environment: dict[str, str]) -> AbstractContextManager[int]:
-    return process_of("tests.bench.kafka_loop", place, environment)
+    return python("loop", ["-m", "tests.bench.kafka_loop"], place, environment)
 
 
 Start = Callable[[Path, dict[str, str]], AbstractContextManager[int]]

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,11 @@ def stage_in(place: Path, environment: dict[str, str]) -> Iterator[Stage]:
 
 
 @contextmanager
-def process_of(module: str, place: Path, environment: dict[str, str]) -> Iterator[int]:
-    """A module of this folder as a process with those settings; its process id."""
+def python(name: str, arguments: Sequence[str], place: Path, environment: dict[str, str]) -> Iterator[int]:
+    """This Python with those arguments and settings as a process; its process id."""
     given = {**_ONE_WORKER, "DRIPCODE_METRICS_LISTEN": f"127.0.0.1:{free_port()}", **environment}
-    command = ["env", *(f"{name}={value}" for name, value in given.items()), sys.executable, "-m", module]
-    process = ServerProcess(module, command, place / f"{module}.log")
+    command = ["env", *(f"{name}={value}" for name, value in given.items()), sys.executable, *arguments]
+    process = ServerProcess(name, command, place / f"{name}.log")
     process.start(lambda: True)
     try:
         assert process.pid is not None
