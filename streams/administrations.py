@@ -17,6 +17,7 @@ _MOMENTS = (
     hl7.AdministrationResumed,
     hl7.AdministrationRateChanged,
 )
+_BEGINNINGS = (hl7.AdministrationResumed, hl7.AdministrationStarted)
 _ENDS = (hl7.AdministrationStopped, hl7.AdministrationPaused)
 # Precisions that can carry minutes; a start known to the hour or the day is as good as none.
 _TO_THE_MINUTE = frozenset({"minute", "second", "fraction"})
@@ -135,8 +136,8 @@ def _open(drafts: list[Draft], row: Row) -> None:
     """A start, a whole record, a refusal: the row's own administration, unless it speaks of one that is there."""
     event = row.event
     target = find(drafts, event) if event.action is Action.UPDATE else _same(drafts, event)
-    if target is None and (running := _running_before(drafts, event)):
-        running.moments.append(row)
+    if target is None and (same_bag := _same_bag(drafts, event) or _running_before(drafts, event)):
+        same_bag.moments.append(row)
         return
     if target is None:
         drafts.append(Draft([row]))
@@ -173,6 +174,11 @@ def find(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
     return next((found[0] for found in ways if len(found) == 1), None)
 
 
+def _same_bag(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
+    """The administration of an order that names one bag: whatever starts later resumes it."""
+    return drafts[0] if event.order_is_bag and drafts and isinstance(event, hl7.AdministrationStarted) else None
+
+
 def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
     """The infusion that this row hangs a new bag on: same drug, both rows with a rate, no stop of its own.
 
@@ -206,6 +212,8 @@ def _attach(drafts: list[Draft], row: Row) -> None:
     drug = drug_key(row.event)
     alike = [d for d in drafts if not drug or drug_key(d.opening) == drug] or list(drafts)
     begun = [d for d in alike if d.start is not None and at is not None and d.start <= at]
+    # A bolus out of a running bag begins later than the infusion, and the stop is the infusion's all the same.
+    begun = [d for d in begun if d.opening.rate is not None and runs_of(d)[-1].stop is None] or begun
     target = max(begun, key=lambda d: (d.start or at, d.rows[0].order), default=alike[0] if len(alike) == 1 else None)
     if target is None:
         target = Draft([row])  # a stop without a start: kept, so that it ends in a finding
@@ -226,7 +234,7 @@ def runs_of(draft: Draft) -> tuple[coding.Run, ...]:
         at = exact(row.event.at) or exact(row.event.stop)
         if at is None:
             continue
-        if isinstance(row.event, hl7.AdministrationResumed) and not is_running:
+        if isinstance(row.event, _BEGINNINGS) and not is_running:
             start, is_running = at, True
         elif isinstance(row.event, _ENDS) and is_running:  # stopped while paused, or twice: it had ended already
             runs.append(coding.Run(start, at))

@@ -185,7 +185,7 @@ class Applier:
             )
             return self._dead(inbound, out, f"INTERNAL_{type(wrong).__name__}", "")
         if not message.events:
-            return "ignored", "NOTHING_TO_CODE"
+            return "ignored", records.why_ignored(message)
         patient, encounter_id = encounter_of(message)
         key = records.encounter_key(patient, encounter_id)
         fact = MessageFact(records.LAYOUT, inbound.received_at, message)

@@ -81,8 +81,10 @@ def _message_order(message: Message) -> tuple[float, str, str]:
 
 
 def _about_messages(messages: Sequence[Message]) -> set[str]:
-    """Remarks about the messages as such: no visit named, a control id used for two different messages."""
-    remarks = set() if messages[0].visit.id else {"ENCOUNTER_UNKNOWN"}
+    """Remarks about the messages as such: the reader's, no visit named, a control id used for two different ones."""
+    remarks = {remark.id for message in messages for remark in message.remarks}
+    if not messages[0].visit.id:
+        remarks.add("ENCOUNTER_UNKNOWN")
     used = Counter(
         (m.header.application, m.header.facility, m.header.control_id) for m in messages if m.header.control_id
     )

@@ -41,9 +41,9 @@ class Folded:
             self.tally.count("ignored", read.error.reason)
         elif read.error is not None:
             self.tally.count("dead", read.error.reason)
-        elif message is None or not message.events:
-            self.tally.count("ignored", "NOTHING_TO_CODE")
-        else:
+        elif message is not None and not message.events:
+            self.tally.count("ignored", records.why_ignored(message))
+        elif message is not None:
             facts = self.encounters.setdefault(records.encounter_key(*encounter_of(message)), {})
             fact_id = records.message_fact_id(message, read.raw)
             self.tally.count("duplicate" if fact_id in facts else "applied")

@@ -118,6 +118,11 @@ def split_encounter_key(key: bytes) -> tuple[str, str]:
     return patient.decode(), encounter_id.decode()
 
 
+def why_ignored(message: Message) -> str:
+    """Why a message that was read makes no fact: what the reader remarked, else that it says nothing to code."""
+    return message.remarks[0].id if message.remarks else "NOTHING_TO_CODE"
+
+
 def message_fact_id(message: Message, raw: bytes) -> bytes:
     """Sender, control id and content: the same message has the same id, wherever and whenever it is read."""
     header = message.header

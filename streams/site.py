@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import coding
-import hl7_parsers
-from hl7_parsers.events import Message
 from streams.apply import Rules
 from streams.assemble import Site
 from streams.close import Patience
+from streams.senders import parser_of
 from streams.settings import Settings, SettingsError
 
 
@@ -41,14 +39,6 @@ def coder_of(settings: Settings) -> Coder:
 
 def site_of(settings: Settings) -> Site:
     return Site(coding.Setting(settings.setting), settings.payer, settings.place_of_service, settings.time_zone)
-
-
-def parser_of(settings: Settings) -> Callable[[bytes], Message]:
-    """Reads a message as the site's senders mean it."""
-    profile = hl7_parsers.STANDARD
-    if settings.time_zone:
-        profile = dataclasses.replace(profile, time_zone=settings.time_zone)
-    return lambda raw: hl7_parsers.parse_message(raw, profile)
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -3,6 +3,7 @@
 import random
 from datetime import datetime
 
+import msgspec
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -106,6 +107,33 @@ def test_a_new_bag_on_a_running_infusion_is_not_a_new_infusion() -> None:
         moment(hl7.AdministrationStopped, "O1", "15:00"),
     )
     assert runs(one) == [("09:00", "15:00")]
+
+
+def test_a_bolus_out_of_a_running_bag_does_not_take_its_stop() -> None:
+    infusion, bolus = administrations(
+        started("O1", at="09:00", word="New Bag", rate=RATE),
+        started("O1", at="10:00", word="Bolus", sub_id="2"),
+        moment(hl7.AdministrationStopped, "O1", "11:00"),
+    )
+    assert [runs(infusion), runs(bolus)] == [[("09:00", "11:00")], [("10:00", None)]]
+
+
+def test_an_order_that_names_one_bag_is_one_administration() -> None:
+    def of_bag(event: hl7.AnyEvent, at: str) -> Message:
+        return message(msgspec.structs.replace(event, order_is_bag=True), at=at)
+
+    (one,) = administrations(
+        of_bag(started("O1", at="09:00").events[0], "09:00"),
+        of_bag(moment(hl7.AdministrationStopped, "O1", "10:00").events[0], "10:00"),
+        of_bag(started("O1", at="10:30").events[0], "10:30"),
+        of_bag(moment(hl7.AdministrationStopped, "O1", "12:00").events[0], "12:00"),
+    )
+    assert runs(one) == [("09:00", "10:00"), ("10:30", "12:00")]
+
+
+def test_what_the_reader_remarks_on_a_message_reaches_the_encounter() -> None:
+    remarked = msgspec.structs.replace(given("O1"), remarks=(hl7.Remark("TIME_UNREADABLE", "PV1[1]-44"),))
+    assert encounter(remarked).remarks == ("TIME_UNREADABLE",)
 
 
 def test_the_next_bag_of_an_intermittent_order_is_a_new_administration() -> None:

@@ -1,0 +1,76 @@
+"""The sender map: who is read how, and what is said of a map that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.senders import parser_of, read_sender_map
+from streams.settings import Settings, SettingsError, load_settings
+
+
+def message(application: str, facility: str) -> bytes:
+    return (
+        f"MSH|^~\\&|{application}|{facility}|||20260302090000||RAS^O17|C1|P|2.5.1\rPID|1||SYN1^^^SYNTH^MR\r"
+        "PV1|1|O||||||||||||||||||V1\rORC|RE|O1\rRXA|0|1|20260302090000||D1^drug|5|mg\r"
+    ).encode()
+
+
+def settings(tmp_path: Path, text: str, **given: object) -> Settings:
+    path = tmp_path / "senders.toml"
+    path.write_text(text)
+    return load_settings(environment={}, given={"sender_map": str(path), **given})[0]
+
+
+MAP = """
+[[sender]]
+application = "MAR"
+facility = "NORTH"
+time_zone = "America/Chicago"
+
+[[sender]]
+application = "MAR"
+time_zone = "America/Denver"
+
+[[sender]]
+facility = "SOUTH"
+profile = "own.toml"
+"""
+
+
+def test_the_closest_row_of_the_map_reads_a_message(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('based_on = "epic"\ntime_zone = "America/Phoenix"\n')
+    parse = parser_of(settings(tmp_path, MAP, time_zone="America/New_York"))
+
+    def offset(application: str, facility: str) -> float:
+        (event,) = parse(message(application, facility)).events
+        assert event.at is not None  # type: ignore[union-attr]
+        moment = event.at.at.utcoffset()  # type: ignore[union-attr]
+        assert moment is not None
+        return moment.total_seconds() / 3600
+
+    assert offset("MAR", "NORTH") == -6
+    assert offset("MAR", "EAST") == -7
+    assert offset("PHARM", "SOUTH") == -7
+    assert offset("PHARM", "EAST") == -5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sender = 1", "holds [[sender]] tables and nothing else"),
+        ("[[sender]]\naplication = 'MAR'", "sender 1: unknown key 'aplication'; did you mean 'application'?"),
+        ("[[sender]]\nprofile = 'epick'", "sender 1: no profile 'epick'; there are cerner,"),
+        ("[[sender]]\nprofile = 'nowhere.toml'", "nowhere.toml cannot be read"),
+        ("[[sender]]\ntime_zone = 'Chicago'", "sender 1: "),
+        ("[[sender]]\n[[sender]]", "sender 2: this application and facility are named before"),
+        ("[[sender", "is not TOML"),
+        ("[[sender]]\napplication = 1", "sender 1: application must be a text"),
+    ],
+)
+def test_a_map_that_cannot_be_used_names_the_row(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "senders.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as wrong:
+        read_sender_map(str(path))
+    assert said in str(wrong.value)
+    assert "senders.toml" in str(wrong.value) or "nowhere.toml" in str(wrong.value)
