@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from streams.settings import split_address
+from streams.settings import cannot_listen, split_address
 
 
 async def serve_ops(address: str, registry: CollectorRegistry, problem: Callable[[], str]) -> web.AppRunner | None:
@@ -32,5 +32,9 @@ async def serve_ops(address: str, registry: CollectorRegistry, problem: Callable
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     host, port = split_address(address, "metrics_listen")
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as wrong:
+        await runner.cleanup()
+        raise cannot_listen("metrics_listen", address, wrong) from None
     return runner

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from streams.log import Explained
 
-class SettingsError(Exception):
+
+class SettingsError(Explained):
     """A setting that is unknown or cannot be used; the message names the setting, its source and the way out."""
 
 
@@ -128,6 +130,8 @@ def _check(settings: Settings) -> Settings:
         raise SettingsError("setting 'broker' must begin with sqlite:/// or kafka://")
     if settings.partitions < 1 or settings.batch_size < 1:
         raise SettingsError("settings 'partitions' and 'batch_size' must be at least 1")
+    if settings.place_of_service and not re.fullmatch(r"\d\d", settings.place_of_service):
+        raise SettingsError("setting 'place_of_service' must be the two digits of CMS's list, such as 11 or 22")
     if settings.time_zone:
         try:
             ZoneInfo(settings.time_zone)
@@ -187,6 +191,11 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {wrong.strerror}") from None
     except tomllib.TOMLDecodeError as wrong:
         raise SettingsError(f"{path}: is not TOML: {wrong}") from None
+
+
+def cannot_listen(name: str, address: str, wrong: OSError) -> SettingsError:
+    """The error of an address that cannot be listened on."""
+    return SettingsError(f"setting {name!r}: {address} cannot be listened on: {os.strerror(wrong.errno or 0)}")
 
 
 def split_address(text: str, name: str) -> tuple[str, int]:

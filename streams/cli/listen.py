@@ -15,7 +15,7 @@ from streams.listener import Limits, Listener
 from streams.log import configure
 from streams.metrics import ListenerMetrics
 from streams.ops import serve_ops
-from streams.settings import Settings, split_address
+from streams.settings import Settings, cannot_listen, split_address
 from streams.topics import topics_of
 
 log = logging.getLogger("dripcode.listener")
@@ -45,9 +45,11 @@ async def listen(settings: Settings) -> None:
     limits = Limits(settings.mllp_max_message, settings.mllp_idle_timeout.total_seconds())
     listener = Listener(topics_of(settings).inbound, appender, metrics, limits)
     ops = await serve_ops(settings.metrics_listen, metrics.registry, lambda: listener.trouble)
-    await listener.start(*split_address(settings.mllp_listen, "mllp_listen"))
     try:
+        await listener.start(*split_address(settings.mllp_listen, "mllp_listen"))
         await stopped.wait()
+    except OSError as wrong:
+        raise cannot_listen("mllp_listen", settings.mllp_listen, wrong) from None
     finally:
         log.info("stopping: no new connections, answering what was read")
         await listener.stop()

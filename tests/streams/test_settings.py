@@ -65,6 +65,7 @@ def test_without_anything_the_broker_is_a_file_in_the_data_folder() -> None:
         ({"DRIPCODE_PARTITIONS": "many"}, "'partitions' cannot be used"),
         ({"DRIPCODE_PARTITIONS": "0"}, "must be at least 1"),
         ({"DRIPCODE_TIME_ZONE": "Chicago"}, "'time_zone' must be an IANA name"),
+        ({"DRIPCODE_PLACE_OF_SERVICE": "9"}, "'place_of_service' must be the two digits"),
         ({"DRIPCODE_PUBLISH_EVENTS": "perhaps"}, "'publish_events' cannot be used: true or false"),
         ({"DRIPCODE_CONFIG": "/nowhere/site.toml"}, "/nowhere/site.toml: cannot be read"),
     ],
