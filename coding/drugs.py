@@ -54,6 +54,7 @@ STRENGTH = re.compile(
     + r")(?:\s*/\s*(?:[\d.,]+\s*)?[a-z0-9]+)?(?![a-z0-9%])"
 )
 DILUENT = re.compile(r"\s+in\s+(?:" + "|".join(WORDS["diluents"]) + r"|\d).*")
+CARRIED_IN = re.compile(r"\s+(?:" + "|".join(WORDS["diluents"]) + r")$")
 NOISE = re.compile(r"(?<![a-z0-9])(?:" + "|".join(WORDS["noise"]) + r")(?![a-z0-9])")
 SALTS = re.compile(r"(?:\s+(?:" + "|".join(WORDS["salts"]) + r"))+$")
 PERCENT = re.compile(r"(?<!\S)\d[\d.]*\s*%(?!\S)")
@@ -74,7 +75,7 @@ def ingredient_name(name: str) -> str:
     Drug identity is the ingredient: bracketed remarks, text after a comma, "bolus" and "test dose" do not count.
     """
     text = BRACKETED.sub(" ", simple_name(name))
-    text = DILUENT.sub(" ", STRENGTH.sub(" ", text).split(", ")[0].rstrip(","))
+    text = DILUENT.sub(" ", STRENGTH.sub(" ", text).split(",")[0])
     stripped = " ".join(NOISE.sub(" ", text).replace(" - ", " ").split()).strip(" -/.")
     return stripped or simple_name(name)
 
@@ -84,8 +85,10 @@ def name_keys(name: str) -> tuple[str, ...]:
     """Return the keys a name may be found under, the most exact first."""
     simple, ingredient = simple_name(name), ingredient_name(name)
     without_percent = " ".join(PERCENT.sub(" ", ingredient).split()) or ingredient
-    without_salt = SALTS.sub("", without_percent) or without_percent
-    keys = (simple, BRACKETED.sub(" ", simple).strip(), ingredient, without_percent, without_salt)
+    without_fluid = CARRIED_IN.sub("", without_percent) or without_percent
+    without_salt = SALTS.sub("", without_fluid) or without_fluid
+    unbracketed = BRACKETED.sub(" ", simple).strip()
+    keys = (simple, unbracketed, ingredient, without_percent, without_fluid, without_salt)
     return tuple(dict.fromkeys((*keys, *(SUFFIX.sub("", key) for key in keys))))
 
 

@@ -11,6 +11,7 @@ from coding.claim import CodedEncounter
 from coding.contest import Blood, Claim, code_sites
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Encounter, Setting
+from coding.findings import holding
 from coding.overlap import Concurrent
 from coding.policy import Policy
 from coding.presence import first_date, presence_of
@@ -78,10 +79,10 @@ def _contest(services: list[Service], blood: Blood, claim: Claim) -> tuple[list[
 
 
 def _blood(outside: list[Given]) -> Blood:
-    """Return when blood ran at each site: no hydration has that time."""
+    """Return when blood ran at each site: no hydration has that time, unless the record is held."""
     blood: dict[str, list[tuple[int, int]]] = {}
     for one in outside:
-        if one.identity.drug_class is DrugClass.BLOOD_PRODUCT:
+        if one.identity.drug_class is DrugClass.BLOOD_PRODUCT and holding().isdisjoint(one.flags):
             blood.setdefault(one.site, []).extend(one.stretches)
     return blood
 

@@ -9,6 +9,7 @@ from coding.rules import NeighbourRules, read_toml
 from coding.services import Given
 
 OWN_CODE_TAGS = {"pemivibart", "declotting_only"}
+PURPOSES = {"declotting": "declotting", "tocilizumab": "covid"}  # tag of a product: words that give it its own code
 ORAL_OR_NASAL = {Route.ORAL, Route.OTHER}
 
 
@@ -69,14 +70,22 @@ def _is_of_implanted_device(one: Given) -> bool:
 def own_codes(ones: list[Given], bench: Bench) -> None:
     """Code products whose administration has its own code, monitoring included."""
     rules = bench.rules.neighbours
+    doses = 0  # of tocilizumab for COVID-19
     for one in ones:
         code = rules.pemivibart_code if one.identity.tag == "pemivibart" else rules.declotting_code
+        if one.identity.tag == "tocilizumab":
+            doses += 1
+            code = rules.tocilizumab_covid_first_code if doses == 1 else rules.tocilizumab_covid_next_code
         if code:
             bench.add(one, code, "OWN_CODE")
         else:
             bench.leave("NOT_A_SERVICE", [one])
 
 
-def is_declotting(one: Given) -> bool:
-    """Say whether a drug freed a catheter, by the order's words."""
-    return one.identity.tag == "declotting" and has_word(said_of(one.administration), "declotting")
+def has_own_code(one: Given) -> bool:
+    """Say whether the administration has its own code: by the product, or by the product and the order's words."""
+    tag = one.identity.tag
+    if not tag or tag in OWN_CODE_TAGS:
+        return bool(tag)
+    purpose = PURPOSES.get(tag)
+    return purpose is not None and has_word(said_of(one.administration), purpose)

@@ -183,8 +183,6 @@ def _classes(layer: Mapping[str, object]) -> dict[str, DrugClass]:
         raise PolicyError("drug_classes: must be a table of ingredient = class")
     known = {drug_class.value: drug_class for drug_class in DrugClass}
     for drug, value in table.items():
-        if not isinstance(value, bool) and str(value) in known:
-            return str(value)
         if value not in known:
             raise PolicyError(f"drug_classes: {drug}: no class {value!r}; {_nearest(str(value), known)}")
     return {str(drug).casefold(): known[value] for drug, value in table.items()}

@@ -10,6 +10,7 @@ from coding.drugs import DrugClass
 from coding.encounter import Device, Route
 from coding.services import Given
 from coding.stretches import minutes_of
+from coding.times import BY_HAND
 
 
 def pumps(ones: list[Given], bench: Bench) -> None:
@@ -36,11 +37,14 @@ def arteries(ones: list[Given], bench: Bench) -> None:
     """Code what went into an artery."""
     rules, is_office = bench.rules.chemotherapy, bench.claim.is_office
     for one in ones:
-        if one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
+        long = minutes_of(one.stretches) >= rules.initial_minutes_min and one.administration.method not in BY_HAND
+        if one.identity.drug_class is not DrugClass.CHEMOTHERAPY and long:  # the code is of an injection
+            bench.add(one, bench.rules.therapeutic.unlisted_code, "ARTERY", "UNLISTED")
+        elif one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
             bench.add(one, bench.rules.therapeutic.intra_arterial_code, "ARTERY")
         elif starts_pump(one.administration, one.family, one.stretches, bench.rules, is_office=is_office):
             bench.add(one, rules.intra_arterial_pump_code, "PUMP_START")
-        elif minutes_of(one.stretches) >= rules.initial_minutes_min:
+        elif long:
             codes = (rules.intra_arterial_initial_code, rules.intra_arterial_additional_code)
             bench.add_hours(one, codes, rules.additional_minutes_min, "ARTERY")
         else:

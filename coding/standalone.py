@@ -8,7 +8,8 @@ from coding.bench import Bench, Step
 from coding.devices import starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
-from coding.neighbours import OWN_CODE_TAGS, blood, flushes, is_declotting, own_codes, vaccines
+from coding.findings import holding
+from coding.neighbours import blood, flushes, has_own_code, own_codes, vaccines
 from coding.pumps import arteries, cavities, pumps
 from coding.rules import Rules
 from coding.services import Given
@@ -33,25 +34,31 @@ def is_by_vein(one: Given, rules: Rules, *, is_office: bool) -> bool:
     """Say whether an administration takes part in the contest for the initial service, or would if complete."""
     if one.administration.route not in BY_VEIN or one.identity.drug_class in BY_CLASS:
         return False
-    if one.identity.tag and (one.identity.tag in OWN_CODE_TAGS or is_declotting(one)):
+    if has_own_code(one):
         return False
     return not starts_pump(one.administration, one.family, one.stretches, rules, is_office=is_office)
 
 
 def code_standalone(given: Iterable[Given], bench: Bench) -> None:
-    """Code every administration outside the contest, in order of time."""
+    """Code every administration outside the contest, in order of time; each held one by itself, changing none."""
     by_step: dict[Step, list[Given]] = {}
+    held: list[Given] = []
     for one in sorted(given, key=lambda one: (one.start, one.ids)):
-        by_step.setdefault(_step(one), []).append(one)
+        if one.flags and not holding().isdisjoint(one.flags):
+            held.append(one)
+        else:
+            by_step.setdefault(_step(one), []).append(one)
     for step, ones in by_step.items():
         step(ones, bench)
+    for one in held:
+        _step(one)([one], bench)
 
 
 def _step(one: Given) -> Step:
     """Return the step that codes an administration: by its class, else by a code of its own, else by its route."""
     if step := BY_CLASS.get(one.identity.drug_class):
         return step
-    if one.identity.tag in OWN_CODE_TAGS or is_declotting(one):
+    if has_own_code(one):
         return own_codes
     if is_skin_infusion(one):
         return skin_infusions
