@@ -28,7 +28,7 @@ log = logging.getLogger("dripcode.listener")
 @click.option("--broker", metavar="URL", help="sqlite:///PATH or kafka://HOST:PORT.")
 def command(config: Path | None, mllp_listen: str | None, metrics_listen: str | None, broker: str | None) -> None:
     """Take HL7 messages over MLLP; answer each once it is stored."""
-    settings = settings_from(config, mllp_listen=mllp_listen, metrics_listen=metrics_listen, broker=broker)
+    settings = settings_from(config, mllp_listen=mllp_listen, listener_metrics_listen=metrics_listen, broker=broker)
     configure(settings.log_format, settings.log_level)
     asyncio.run(listen(settings))
 
@@ -44,7 +44,7 @@ async def listen(settings: Settings) -> None:
     metrics = ListenerMetrics()
     limits = Limits(settings.mllp_max_message, settings.mllp_idle_timeout.total_seconds())
     listener = Listener(topics_of(settings).inbound, appender, metrics, limits)
-    ops = await serve_ops(settings.metrics_listen, metrics.registry, lambda: listener.trouble)
+    ops = await serve_ops(settings.listener_metrics_listen, metrics.registry, lambda: listener.trouble)
     try:
         await listener.start(*split_address(settings.mllp_listen, "mllp_listen"))
         await stopped.wait()

@@ -59,23 +59,28 @@ class Stage:
             **own,
             "DRIPCODE_DATA_DIR": str(self.folder),
             "DRIPCODE_MLLP_LISTEN": f"127.0.0.1:{self.mllp_port}",
+            "DRIPCODE_METRICS_LISTEN": f"127.0.0.1:{self.worker_port}",
+            "DRIPCODE_LISTENER_METRICS_LISTEN": f"127.0.0.1:{self.listener_port}",
             **self.environment,
         }
 
-    def start(self, name: str, command: str, metrics_port: int) -> None:
+    def start(self, name: str, command: str) -> None:
         """Start `dripcode COMMAND` with its output in a log of its own."""
         log = (self.folder / f"{name}.log").open("ab")
-        variables = {**self.variables(), "DRIPCODE_METRICS_LISTEN": f"127.0.0.1:{metrics_port}"}
         self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "streams", command], env=variables, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-m", "streams", command],
+            env=self.variables(),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         log.close()
 
     def start_worker(self) -> None:
-        self.start("worker", "run", self.worker_port)
+        self.start("worker", "run")
 
     def start_listener(self) -> None:
-        self.start("listener", "listen", self.listener_port)
+        self.start("listener", "listen")
 
     def wait_ready(self, patience: float = 60.0) -> None:
         """Wait until both answer that they are well. Raises StageError."""

@@ -188,7 +188,7 @@ def test_whatever_was_acknowledged_before_a_kill_is_there(settings: Settings) ->
         **os.environ,
         "DRIPCODE_DATA_DIR": str(settings.data_dir),
         "DRIPCODE_MLLP_LISTEN": f"127.0.0.1:{port}",
-        "DRIPCODE_METRICS_LISTEN": "",
+        "DRIPCODE_LISTENER_METRICS_LISTEN": "",
     }
     acknowledged: set[int] = set()
 
