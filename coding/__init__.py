@@ -11,6 +11,7 @@ from coding.claim import (
     Severity,
     Status,
 )
+from coding.day import code_day
 from coding.drugs import DrugClass, Formulary, default_formulary
 from coding.encounter import (
     Administration,
@@ -59,6 +60,7 @@ __all__ = [
     "Severity",
     "Status",
     "StatusChange",
+    "code_day",
     "code_encounter",
     "default_formulary",
     "explain",

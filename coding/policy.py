@@ -77,7 +77,6 @@ class Policy:
     justify_96367_68: str
     per_visit_codes: str
     zero_waste_unit_mod: str
-    mod_340b: str
 
 
 def switch_names() -> tuple[str, ...]:

@@ -1,0 +1,82 @@
+"""Billing units of a drug line: what was given, what was discarded, and the modifier of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_CEILING, Decimal
+from typing import ClassVar
+
+from coding.policy import Policy
+from coding.rules import dated_rules
+
+
+@dataclass(frozen=True, slots=True)
+class DrugLineRules:
+    """Modifiers of drug lines on one date."""
+
+    TABLE: ClassVar[str] = "drug_units.toml"
+    wasted_modifier: str
+    nothing_wasted_modifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrugUnits:
+    """Units and modifiers of the line of what was given, and of the line of what was discarded; 0 is no line."""
+
+    units: int
+    modifiers: tuple[str, ...]
+    wasted_units: int
+    wasted_modifiers: tuple[str, ...]
+
+
+def billing_units(doses: Iterable[Decimal], unit: Decimal) -> int:
+    """Return the units of all doses of a drug on one date: added first, then rounded up to a whole unit once.
+
+    Source: CGS 2023 on discarded drugs; CMS Pub. 100-04, ch. 17, sec. 10.
+    """
+    assert unit > 0
+    return int((sum(doses, Decimal()) / unit).to_integral_value(ROUND_CEILING))
+
+
+def units_given_and_wasted(dose: Decimal, unit: Decimal, opened: Decimal, day: date, policy: Policy) -> DrugUnits:
+    """Return the units of a dose out of single-dose containers.
+
+    Args:
+        dose: what was given, in the unit's measure.
+        unit: what one billing unit covers.
+        opened: what the opened containers held; at least the dose.
+        day: the date of service.
+        policy: decides the modifier when one billing unit covers dose and waste.
+
+    Given and discarded together never exceed what the containers held. Source: CGS 2023 on discarded drugs.
+    """
+    assert opened >= dose > 0
+    rules = dated_rules(DrugLineRules)
+    given = billing_units([dose], unit)
+    wasted = max(0, int(opened // unit) - given)
+    if wasted:
+        return DrugUnits(given, (), wasted, (rules["wasted_modifier"].on(day),))
+    nothing_wasted = rules["nothing_wasted_modifier"].on(day)
+    if opened > dose and policy.zero_waste_unit_mod == "none":
+        nothing_wasted = ""
+    return DrugUnits(given, (nothing_wasted,) if nothing_wasted else (), 0, ())
+
+
+def smallest_opened(dose: Decimal, sizes: Iterable[Decimal]) -> Decimal:
+    """Return the least that containers of these sizes can hold together and still cover the dose.
+
+    A payer pays no more waste than the best choice of containers leaves. Source: CGS 2023 on discarded drugs.
+    """
+    sizes = sorted(set(sizes))
+    assert sizes
+    assert sizes[0] > 0
+    reachable = {Decimal()}
+    covering: set[Decimal] = set()
+    while reachable:
+        filled = {held + size for held in reachable for size in sizes}
+        covering |= {held for held in filled if held >= dose}
+        best = min(covering, default=None)
+        reachable = {held for held in filled if held < dose and (best is None or held < best)}
+    return min(covering)
