@@ -30,10 +30,9 @@ def test_before_the_modifier_it_did_not():
 
 
 def test_one_unit_that_covers_dose_and_waste_is_one_line():
+    silent = load_policy(Setting.FACILITY, "medicare", {"zero_waste_unit_mod": "none"})
     assert units("75", "100", "100") == (1, ("JZ",), 0, ())
-    assert units("75", "100", "100", policy=load_policy(Setting.FACILITY, "medicare", {"zero_waste_unit_mod": "none"})) == (
-        1, (), 0, (),
-    )  # fmt: skip
+    assert units("75", "100", "100", policy=silent) == (1, (), 0, ())
 
 
 @pytest.mark.parametrize(("doses", "expected"), [(["305"], 31), (["300"], 30), (["155", "150"], 31), (["0.5"], 1)])
