@@ -43,7 +43,8 @@ def stage_in(place: Path, environment: dict[str, str]) -> Iterator[Stage]:
 @contextmanager
 def python(name: str, arguments: Sequence[str], place: Path, environment: dict[str, str]) -> Iterator[int]:
     """This Python with those arguments and settings as a process; its process id."""
-    ports = {name: f"127.0.0.1:{free_port()}" for name in ("DRIPCODE_METRICS_LISTEN", "DRIPCODE_LISTENER_METRICS_LISTEN")}
+    addresses = ("DRIPCODE_METRICS_LISTEN", "DRIPCODE_LISTENER_METRICS_LISTEN")
+    ports = {address: f"127.0.0.1:{free_port()}" for address in addresses}
     given = {**_ONE_WORKER, **ports, **environment}
     command = ["env", *(f"{name}={value}" for name, value in given.items()), sys.executable, *arguments]
     process = ServerProcess(name, command, place / f"{name}.log")
