@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from coding.bags import put_together
+from coding.bags import Bag, put_together
 from coding.dates import instant, local_date, moment_of
 from coding.devices import is_portable_pump
 from coding.drugs import DrugClass, Formulary
@@ -17,7 +17,17 @@ from coding.policy import Policy
 from coding.presence import Presence, inside
 from coding.rules import Limits, Rules, read_toml
 from coding.services import Given, Identity, Note
+from coding.sites import site_key
 from coding.times import running_time
+
+# Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
+NOT_GIVEN = Completion.NOT_GIVEN
+COMPLETION_UNKNOWN = Completion.UNKNOWN
+ROUTE_UNKNOWN = Route.UNKNOWN
+INTRAMUSCULAR = Route.INTRAMUSCULAR
+HYDRATION = DrugClass.HYDRATION
+CHEMOTHERAPY = DrugClass.CHEMOTHERAPY
+SUBCUTANEOUS = Route.SUBCUTANEOUS
 
 NOT_OURS = {Route.ORAL, Route.OTHER, Route.EPIDURAL, Route.INTRADERMAL}
 CHEMOTHERAPY_ONLY = {
@@ -52,13 +62,17 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
     whole = _of_whole_encounter(encounter, record)
     kept: list[Administration] = []
     for administration in sorted(encounter.administrations, key=lambda one: one.administration_id):
-        if whole or administration.completion is Completion.NOT_GIVEN:
+        if whole or administration.completion is NOT_GIVEN:
             notes.append(Note(whole or "NOT_GIVEN", (administration.administration_id,)))
         else:
             kept.append(administration)
-    kept, repeated = _without_duplicates(kept)
-    notes += [Note("EXACT_DUPLICATE", (one.administration_id,)) for one in repeated]
-    for administration, ids in put_together(kept):
+    bags: list[Bag] = [(one, (one.administration_id,)) for one in kept]
+    orders = [one.order_number for one in kept if one.order_number]
+    if len(set(orders)) < len(orders):
+        kept, repeated = _without_duplicates(kept)
+        notes += [Note("EXACT_DUPLICATE", (one.administration_id,)) for one in repeated]
+        bags = put_together(kept)
+    for administration, ids in bags:
         identity = identify(administration, formulary, record.policy)
         kind = excluded(administration, identity, record.policy)
         one = Note(kind, ids) if kind else _timed(administration, ids, identity, record)
@@ -80,9 +94,6 @@ def _of_whole_encounter(encounter: Encounter, record: Record) -> str:
 
 def _without_duplicates(kept: list[Administration]) -> tuple[list[Administration], list[Administration]]:
     """Return the administrations, and those that repeat the order, drug, way and times of another."""
-    orders = [one.order_number for one in kept if one.order_number]
-    if len(set(orders)) == len(orders):
-        return kept, []
     first: dict[object, Administration] = {}
     for one in kept:
         numbered = bool(one.order_number) and one.runs[0].start is not None
@@ -98,9 +109,9 @@ def excluded(administration: Administration, identity: Identity, policy: Policy)
     route, drug_class = administration.route, identity.drug_class
     if drug_class in BY_ANY_ROUTE:
         return ""
-    if route in NOT_OURS or (route in CHEMOTHERAPY_ONLY and drug_class is not DrugClass.CHEMOTHERAPY):
+    if route in NOT_OURS or (route in CHEMOTHERAPY_ONLY and drug_class is not CHEMOTHERAPY):
         return "ROUTE_NOT_OURS"
-    if drug_class is DrugClass.HYDRATION:
+    if drug_class is HYDRATION:
         return _fluid_excluded(administration, policy)
     return INCLUDED.get(drug_class) or _by_policy(identity, route, policy)
 
@@ -109,7 +120,7 @@ def _by_policy(identity: Identity, route: Route, policy: Policy) -> str:
     """Return why the payer does not take an administration for a service; "" when it does."""
     if identity.drug_class is DrugClass.NUTRITION and policy.tpn == "none":
         return "NUTRITION_NOT_REPORTED"
-    if identity.tag == "insulin" and route is Route.SUBCUTANEOUS and policy.sc_insulin == "none":
+    if identity.tag == "insulin" and route is SUBCUTANEOUS and policy.sc_insulin == "none":
         return "SELF_ADMINISTERED"
     return ""
 
@@ -149,7 +160,7 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
     """Return an administration with its running time inside the outpatient stay, or a note when it lies outside."""
     stretches, wrong = running_time(administration, identity, record.policy, record.rules, is_office=record.is_office)
     flags = (*identity.flags, *wrong, *_of_record(administration, identity, record))
-    start_time = next((time for run in administration.runs for time in (run.start, run.stop) if time), None)
+    start_time = administration.runs[0].start or first_time(administration)
     start = stretches[0][0] if stretches else instant(start_time) if start_time else 0
     if start_time and record.presence.is_bounded and not is_portable_pump(administration):  # it leaves with the patient
         stop = stretches[-1][1] if stretches else start
@@ -161,26 +172,31 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
             start = kept[0][0]
             start_time = moment_of(start, start_time.tzinfo)
     day = local_date(start_time, record.presence.zone) if start_time else None
-    site = administration.access_site
+    site = site_key(administration.access_site)
     return Given(administration, ids, identity, identity.family, stretches, start, start_time, day, site, flags)
+
+
+def first_time(administration: Administration) -> datetime | None:
+    """Return the first documented time; None when there is none."""
+    return next((time for run in administration.runs for time in (run.start, run.stop) if time), None)
 
 
 def _of_record(administration: Administration, identity: Identity, record: Record) -> Iterable[str]:
     """Return what the record lacks or says besides the times."""
     flags = [kind.upper() for kind in administration.remarks] if administration.remarks else []
-    if administration.completion is Completion.UNKNOWN:
+    if administration.completion is COMPLETION_UNKNOWN:
         flags.append("ACTION_UNKNOWN")
     if not administration.has_order:
         flags.append("NO_ORDER")
-    if administration.route is Route.UNKNOWN:
+    if administration.route is ROUTE_UNKNOWN:
         flags.append("ROUTE_UNKNOWN")
-    elif administration.route is Route.INTRAMUSCULAR and _ran(administration):
+    elif administration.route is INTRAMUSCULAR and _ran(administration):
         flags.append("MODE_TIME_CONFLICT")
     if administration.charted_at and _is_late(administration, record.rules.limits):
         flags.append("LATE_ENTRY")
     if administration.stop_source == "pump" and administration.runs[-1].stop and record.policy.time_source != "pump":
         flags.append("STOP_FROM_PUMP")
-    if identity.drug_class is DrugClass.HYDRATION:
+    if identity.drug_class is HYDRATION:
         flags += _of_fluid(administration, record.rules.limits)
     if administration.order_text and has_word(administration.order_text, "resuscitation"):
         flags.append("CODE_BLUE")

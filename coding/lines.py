@@ -54,7 +54,7 @@ def _line(encounter: Encounter, draft: Draft, ids: Mapping[About, str], seen: di
     """Return the claim line of a draft. Lines alike in everything are told apart by their number."""
     service, flags = draft.service, _flags(draft)
     entry, status, first = catalogue()[draft.code], status_of(flags), service.given[0].administration
-    how = (draft.code, *draft.modifiers, str(draft.units), status.value, str(draft.minutes))
+    how = (draft.code, *draft.modifiers, str(draft.units), status, str(draft.minutes))
     content = (encounter.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
     ordinal = seen[content] = seen.get(content, 0) + 1
     return ClaimLine(
@@ -73,7 +73,7 @@ def _line(encounter: Encounter, draft: Draft, ids: Mapping[About, str], seen: di
         administration_ids=service.ids,
         message_control_ids=_controls(draft),
         reasons=draft.reasons,
-        findings=tuple([ids[kind, service.ids] for kind in flags]),
+        findings=tuple([ids[kind, service.ids] for kind in flags]) if flags else (),
     )
 
 

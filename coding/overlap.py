@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from coding.claim import Family, Reason, Role
 from coding.hours import additional_hours, repeat_hours
@@ -13,6 +14,9 @@ from coding.rules import ChemotherapyRules, Rules, TherapeuticRules
 from coding.services import Draft, Note, Service, Technique
 from coding.stretches import Covered, Stretches, minutes_of, union
 from coding.technique import is_on_edge
+
+# Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
+CHEMOTHERAPY = Family.CHEMOTHERAPY
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ class InfusionCoder:
     def _place(self, doses: list[Service]) -> tuple[object, ...]:
         """Return a drug's place: the initial first, then chemotherapy, then the longest, then the first."""
         longest = min(doses, key=lambda dose: (-dose.minutes, dose.start, dose.ids))
-        is_chemotherapy = longest.family is Family.CHEMOTHERAPY
+        is_chemotherapy = longest.family is CHEMOTHERAPY
         order = (0 if self.policy.initial_tiebreak == "first_start" else -longest.minutes, longest.start, longest.ids)
         return (self._initial_of(doses) is None, not is_chemotherapy, *order)
 
@@ -83,7 +87,7 @@ class InfusionCoder:
 
     def _family(self, service: Service) -> ChemotherapyRules | TherapeuticRules:
         """Return the rules of a drug's family."""
-        return self.rules.chemotherapy if service.family is Family.CHEMOTHERAPY else self.rules.therapeutic
+        return self.rules.chemotherapy if service.family is CHEMOTHERAPY else self.rules.therapeutic
 
     def _more(self, service: Service) -> int:
         """Return the fewest minutes past a full hour that make one more."""
@@ -93,8 +97,8 @@ class InfusionCoder:
         """Code the first line of a drug: initial, sequential, concurrent, or included in another."""
         family = self._family(lead)
         if self.initial is not None and lead.ids[0] in self.initial_ids:
-            first = _first(lead, family.initial_code, Role.INITIAL, self.initial.reasons, self.initial.flags)
-            self._timed(first, lead.stretches)
+            line = Line(family.initial_code, Role.INITIAL, self.initial.reasons, self.initial.flags)
+            self._timed(_first_hour(lead, line, lead.stretches, lead.minutes))
             return
         left = self.counted.left_of(lead.stretches)
         net = minutes_of(left)
@@ -103,10 +107,11 @@ class InfusionCoder:
             self._concurrent(lead, shared, net)
         elif net >= family.initial_minutes_min:
             self._sequential(lead, left, shared)
-        elif lead.family is Family.CHEMOTHERAPY:
+        elif lead.family is CHEMOTHERAPY:
             reason = self.policy.wording["CHEMO_TOGETHER"].say(net=net, shared=shared, least=family.initial_minutes_min)
             flags = ("CHEMO_CONCURRENT", "UNLISTED")
-            self.drafts.append(_first(lead, self.rules.chemotherapy.unlisted_code, Role.CONCURRENT, (reason,), flags))
+            line = Line(self.rules.chemotherapy.unlisted_code, Role.CONCURRENT, (reason,), flags)
+            self.drafts.append(_untimed(lead, line))
         else:
             self._concurrent(lead, shared, net)
 
@@ -118,11 +123,12 @@ class InfusionCoder:
         if minutes < lead.minutes:
             reasons = (*reasons, self.policy.wording["SHARED_MINUTES"].say(shared=shared, minutes=minutes))
         flags: tuple[str, ...] = ()
-        if shared and lead.family is Family.CHEMOTHERAPY:
+        if shared and lead.family is CHEMOTHERAPY:
             flags = ("CHEMO_CONCURRENT",)
         if shared and additional_hours(minutes, more) != additional_hours(lead.minutes, more):
             flags = (*flags, "PARTIAL_OVERLAP")
-        self._timed(_first(lead, self._family(lead).sequential_code, Role.SEQUENTIAL, reasons, flags), counted)
+        line = Line(self._family(lead).sequential_code, Role.SEQUENTIAL, reasons, flags)
+        self._timed(_first_hour(lead, line, counted, minutes))
 
     def _concurrent(self, lead: Service, shared: int, net: int) -> None:
         """Code a therapeutic drug that ran beside another; once, then it is included."""
@@ -132,17 +138,17 @@ class InfusionCoder:
             self.notes += [Note(kind, lead.ids) for kind in ("CONCURRENT_INCLUDED", *flags)]
             return
         reason = self.policy.wording["CONCURRENT"].say(shared=shared, net=net)
-        self.drafts.append(_first(lead, self.rules.therapeutic.concurrent_code, Role.CONCURRENT, (reason,), flags))
+        line = Line(self.rules.therapeutic.concurrent_code, Role.CONCURRENT, (reason,), flags)
+        self.drafts.append(_untimed(lead, line))
 
-    def _timed(self, first: Draft, counted: Stretches) -> None:
+    def _timed(self, first: Draft) -> None:
         """Write the first hour and the additional hours of an infusion, and take its minutes."""
-        service, flags = first.service, first.flags
-        family, more = self._family(service), self._more(service)
-        minutes = minutes_of(counted)
+        service, more = first.service, self._more(first.service)
+        family, minutes = self._family(service), first.minutes
+        assert minutes is not None
         if minutes < service.minutes and is_on_edge(minutes, family.initial_minutes_min, more):
-            flags = (*flags, "BOUNDARY_MINUTE")
+            first = first._replace(flags=(*first.flags, "BOUNDARY_MINUTE"))
         self.counted.add(service.stretches)
-        first = first._replace(counted=counted, minutes=minutes, flags=flags)
         self.drafts.append(first)
         if hours := additional_hours(minutes, more):
             self.drafts.append(further_hours(first, family.additional_code, hours, more, self.policy))
@@ -159,36 +165,43 @@ class InfusionCoder:
         self.counted.add(dose.stretches)
         reasons, flags = (self.policy.wording["REPEAT_DOSE"].say(minutes=minutes),), ("SAME_DRUG_REPEAT",)
         if how == "as_push" and dose.family is Family.THERAPEUTIC:
-            self.drafts.append(_first(dose, self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, reasons, flags))
+            line = Line(self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, reasons, flags)
+            self.drafts.append(_untimed(dose, line))
         elif how == "sequential":
-            self._timed(_first(dose, family.sequential_code, Role.SEQUENTIAL, reasons, flags), left)
+            line = Line(family.sequential_code, Role.SEQUENTIAL, reasons, flags)
+            self._timed(_first_hour(dose, line, left, minutes))
         else:
+            line = Line(family.additional_code, Role.ADDITIONAL_HOUR, reasons, flags)
             hours = repeat_hours(minutes, family.initial_minutes_min, self._more(dose))
-            first = _first(dose, family.additional_code, Role.ADDITIONAL_HOUR, reasons, flags)
-            self.drafts.append(first._replace(units=hours, counted=left, minutes=minutes))
+            self.drafts.append(_first_hour(dose, line, left, minutes)._replace(units=hours))
 
 
-def _first(service: Service, code: str, role: Role, reasons: tuple[Reason, ...], flags: tuple[str, ...]) -> Draft:
-    """Return a draft of one unit, not timed."""
-    return Draft(service, code, 1, role, service.start_date, (*service.reasons, *reasons), flags)
+class Line(NamedTuple):
+    """What a drug's first line is."""
+
+    code: str
+    role: Role
+    reasons: tuple[Reason, ...]
+    flags: tuple[str, ...] = ()
+
+
+def _untimed(service: Service, line: Line) -> Draft:
+    """Return a draft of one unit that no minutes are behind."""
+    return Draft(service, line.code, 1, line.role, service.start_date, service.reasons + line.reasons, line.flags)
+
+
+def _first_hour(service: Service, line: Line, counted: Stretches, minutes: int) -> Draft:
+    """Return the draft of a first hour with the minutes behind it."""
+    reasons, day = service.reasons + line.reasons, service.start_date
+    return Draft(service, line.code, 1, line.role, day, reasons, line.flags, (), minutes, counted)
 
 
 def further_hours(first: Draft, code: str, hours: int, more: int, policy: Policy) -> Draft:
     """Return the draft of the hours after a first one."""
-    minutes = first.minutes
-    reason = policy.wording["ADDITIONAL_HOURS"].say(minutes=minutes, hours=hours, more=more)
-    return Draft(
-        first.service,
-        code,
-        hours,
-        Role.ADDITIONAL_HOUR,
-        first.service_date,
-        (*first.service.reasons, reason),
-        first.flags,
-        minutes=minutes,
-        counted=first.counted,
-        first_minute=60,
-    )
+    reason = policy.wording["ADDITIONAL_HOURS"].say(minutes=first.minutes, hours=hours, more=more)
+    reasons, role = (*first.service.reasons, reason), Role.ADDITIONAL_HOUR
+    day, minutes = first.service_date, first.minutes
+    return Draft(first.service, code, hours, role, day, reasons, first.flags, (), minutes, first.counted, 60)
 
 
 def summed_by_date(doses: list[Service], initial: Service | None) -> list[Service]:

@@ -31,38 +31,35 @@ def _recorded(access_site: str) -> str:
 
 
 def with_sites(given: list[Given]) -> list[Given]:
-    """Return the administrations with the keys of their access sites.
+    """Return the administrations with what is to be said of their access sites.
 
     Where several sites are named, one without a site belongs to the first named, and says so; where lumens of one
     catheter were made one site, they say so.
     """
-    names = {one.site for one in given if one.site and one.administration.route in VASCULAR}
-    if not names:
+    by_vein = [one for one in given if one.administration.route in VASCULAR]
+    keys = {one.site for one in by_vein}
+    lumens = _several_lumens(by_vein)
+    if not lumens and ("" not in keys or len(keys) == 1):
         return given
-    keys = {name: site_key(name) for name in names}
-    first = next(iter(keys.values()))
-    if len(names) > 1:
-        named = [one for one in given if one.site in names and one.administration.route in VASCULAR]
-        first = keys[min(named, key=lambda one: (one.start, one.ids)).site]
-    several = len(set(keys.values())) > 1
-    lumens = _several_lumens(keys)
-    return [_with_site(one, keys, first, several, lumens) for one in given]
+    named = [one for one in by_vein if one.site]
+    first = min(named, key=lambda one: (one.start, one.ids)).site
+    unknown = ("SITE_UNKNOWN",) if len(keys - {""}) > 1 else ()
+    return [_with_site(one, first, unknown, lumens) for one in given]
 
 
-def _several_lumens(keys: dict[str, str]) -> set[str]:
+def _several_lumens(by_vein: list[Given]) -> set[str]:
     """Return the sites that were recorded by more than one of their lumens."""
     recorded: dict[str, set[str]] = {}
-    for name, key in keys.items():
-        if "lumen" in name.casefold() and _recorded(name) != key:
-            recorded.setdefault(key, set()).add(_recorded(name))
-    return {key for key, names in recorded.items() if len(names) > 1}
+    for one in by_vein:
+        if "lumen" in one.administration.access_site.casefold():
+            recorded.setdefault(one.site, set()).add(_recorded(one.administration.access_site))
+    return {key for key, names in recorded.items() if len(names - {key}) > 1}
 
 
-def _with_site(one: Given, keys: dict[str, str], first: str, several: bool, lumens: set[str]) -> Given:
-    """Return one administration with the key of its site."""
+def _with_site(one: Given, first: str, unknown: tuple[str, ...], lumens: set[str]) -> Given:
+    """Return one administration with its site when it names none, and what is to be said of it."""
     if one.administration.route not in VASCULAR:
         return one
     if not one.site:
-        return one._replace(site=first, flags=(*one.flags, "SITE_UNKNOWN") if several else one.flags)
-    key = keys[one.site]
-    return one._replace(site=key, flags=(*one.flags, "MULTILUMEN_ASSUMED") if key in lumens else one.flags)
+        return one._replace(site=first, flags=one.flags + unknown)
+    return one._replace(flags=(*one.flags, "MULTILUMEN_ASSUMED")) if one.site in lumens else one

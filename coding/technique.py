@@ -15,6 +15,12 @@ from coding.services import Given, Note, Service, Technique
 from coding.stretches import minutes_of
 from coding.times import BY_HAND
 
+# Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
+HYDRATION = Family.HYDRATION
+CHEMOTHERAPY = Family.CHEMOTHERAPY
+INFUSION = Technique.INFUSION
+PUSH = Technique.PUSH
+
 
 class Sorted(NamedTuple):
     """Services by vein that take part in the contest, administrations that are held, and notes."""
@@ -35,7 +41,7 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
             held.append(one)
         elif "NO_STOP_NO_LINE" in one.flags:
             notes += [Note(kind, one.ids) for kind in one.flags]
-        elif one.family is Family.HYDRATION and (not one.stretches or one.administration.method in BY_HAND):
+        elif one.family is HYDRATION and (not one.stretches or one.administration.method in BY_HAND):
             notes += [Note(kind, one.ids) for kind in ("HYD_BELOW_MINIMUM", *one.flags)]
         elif one.stretches and one.administration.method not in BY_HAND:
             infusions.append(one)
@@ -64,16 +70,16 @@ def _without_stop(one: Given, policy: Policy) -> Given:
     if "NO_STOP" not in one.flags:
         return one
     rest = tuple(flag for flag in one.flags if flag != "NO_STOP")
-    if one.family is Family.HYDRATION or policy.missing_stop == "deny":
+    if one.family is HYDRATION or policy.missing_stop == "deny":
         return one._replace(flags=("NO_STOP_NO_LINE", *rest))
     return one._replace(flags=("STOP_MISSING_PUSH", *rest)) if policy.missing_stop == "push_auto" else one
 
 
 def _minimum(family: Family, rules: Rules) -> tuple[int, int]:
     """Return the fewest minutes of an infusion, and of one more hour, in a family."""
-    if family is Family.CHEMOTHERAPY:
+    if family is CHEMOTHERAPY:
         return rules.chemotherapy.initial_minutes_min, rules.chemotherapy.additional_minutes_min
-    if family is Family.HYDRATION:
+    if family is HYDRATION:
         return rules.hydration.initial_minutes_min, rules.hydration.additional_minutes_min
     return rules.therapeutic.initial_minutes_min, rules.therapeutic.additional_minutes_min
 
@@ -82,9 +88,9 @@ def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
     """Return a run as an infusion, or as a push when it is short."""
     minutes, family = minutes_of(run.stretches), run.given[0].family
     least, more = _minimum(family, rules)
-    is_infusion = family is Family.HYDRATION or minutes >= least
+    is_infusion = family is HYDRATION or minutes >= least
     flags = run.flags
-    if family is not Family.HYDRATION and is_on_edge(minutes, least, more):
+    if family is not HYDRATION and is_on_edge(minutes, least, more):
         flags = (*flags, "BOUNDARY_MINUTE")
     if any(stretch % MINUTE for pair in run.stretches for stretch in pair) and _seconds_matter(run, least, more):
         flags = (*flags, "BOUNDARY_SECONDS")
@@ -92,14 +98,14 @@ def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
     if len(run.given) > 1:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.given), minutes=minutes))
-    technique = Technique.INFUSION if is_infusion else Technique.PUSH
-    return _service(run._replace(flags=flags), technique, minutes, reasons, rules)
+    technique = INFUSION if is_infusion else PUSH
+    return _service(run if flags is run.flags else run._replace(flags=flags), technique, minutes, reasons, rules)
 
 
 def _push_service(one: Given, rules: Rules, policy: Policy) -> Service:
     """Return an administration as a push: recorded as one, or without running time."""
     rule = "PUSH" if one.administration.method in BY_HAND else "PUSH_WITHOUT_TIME"
-    return _service(run_of(one), Technique.PUSH, minutes_of(one.stretches), (policy.wording[rule].say(),), rules)
+    return _service(run_of(one), PUSH, minutes_of(one.stretches), (policy.wording[rule].say(),), rules)
 
 
 def _service(run: Run, technique: Technique, minutes: int, reasons: tuple[Reason, ...], rules: Rules) -> Service:
@@ -130,10 +136,10 @@ def _service(run: Run, technique: Technique, minutes: int, reasons: tuple[Reason
 
 def rank_of(family: Family, technique: Technique, rules: Rules) -> int:
     """Return a service's place in the facility's order, 1 first. Source: CMS Pub. 100-04, ch. 4, sec. 230.2."""
-    if family is Family.HYDRATION:
+    if family is HYDRATION:
         return rules.hydration.rank
-    own = rules.chemotherapy if family is Family.CHEMOTHERAPY else rules.therapeutic
-    return own.infusion_rank if technique is Technique.INFUSION else own.push_rank
+    own = rules.chemotherapy if family is CHEMOTHERAPY else rules.therapeutic
+    return own.infusion_rank if technique is INFUSION else own.push_rank
 
 
 def is_on_edge(minutes: int, least: int, more: int) -> bool:
