@@ -5,9 +5,10 @@ from __future__ import annotations
 from coding.checks import has_word
 from coding.claim import Family, Role
 from coding.contest import Claim
+from coding.devices import starts_pump
 from coding.drugs import DrugClass
 from coding.edits import is_proposed
-from coding.encounter import PatientStatus, Setting
+from coding.encounter import Device, PatientStatus, Route, Setting
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique
@@ -32,6 +33,31 @@ def around_transfusion(
         else:
             kept.append(service)
     return kept, notes
+
+
+def around_pump(services: list[Service], outside: list[Given], claim: Claim) -> tuple[list[Service], list[Note]]:
+    """Return the services; infusions of a drug that goes home on the clinic's pump are in the pump's code, pushes not.
+
+    Source: AAPC on A55134 and G0498.
+    """
+    if not outside or claim.policy.prolonged_pump != "G0498":
+        return services, []
+    on_pump = {one.identity.ingredient for one in outside if starts_clinic_pump(one, claim)}
+    inside = [one for one in services if one.ingredient in on_pump and one.technique is Technique.INFUSION]
+    kept = [one for one in services if one not in inside] if inside else services
+    return kept, [Note("PUMP_INCLUDED", one.ids) for one in inside]
+
+
+def starts_clinic_pump(one: Given, claim: Claim) -> bool:
+    """Say whether an administration is chemotherapy that starts on a portable pump by vein."""
+    record = one.administration
+    if (
+        one.family is not Family.CHEMOTHERAPY
+        or record.route is not Route.INTRAVENOUS
+        or record.device is Device.IMPLANTED_PUMP
+    ):
+        return False
+    return starts_pump(record, one.family, one.stretches, claim.rules, is_office=claim.is_office)
 
 
 def around_chemotherapy(drafts: list[Draft], policy: Policy) -> tuple[list[Draft], list[Note]]:

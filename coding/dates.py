@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from coding.errors import RuleError
 
 MICROSECOND = timedelta(microseconds=1)
-MINUTE = timedelta(minutes=1) // MICROSECOND  # microseconds
-HOUR = 60 * MINUTE
+SECOND = timedelta(seconds=1) // MICROSECOND  # microseconds
+MINUTE = 60 * SECOND
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def instant(moment: datetime) -> int:
     """Return the microseconds from 1970 to an aware moment, so that clock changes cannot shift a duration."""
-    return (moment - EPOCH) // MICROSECOND
+    return int(moment.timestamp()) * SECOND + moment.microsecond
 
 
 def moment_of(at: int, zone: tzinfo | None) -> datetime:

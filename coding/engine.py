@@ -55,6 +55,7 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
         (by_vein if standalone.is_by_vein(one, rules, is_office=claim.is_office) else outside).append(one)
     services, held_back, notes = services_by_vein(by_vein, rules, policy)
     contestants, left_out = adjust.around_transfusion(services, outside, policy)
+    contestants, pumped = adjust.around_pump(contestants, outside, claim)
     drafts, more = _contest(contestants, _blood(outside), claim)
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
     drafts = modifiers.of_hydration(drafts, policy)
@@ -62,7 +63,7 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     bench = Bench(claim, [], [])
     standalone.code_standalone(outside, bench)
     drafts = modifiers.of_skin_infusion(drafts + bench.drafts, rules, policy)
-    notes = notes + left_out + more + dropped + silent + bench.notes + _unsaid(services, drafts)
+    notes = notes + left_out + pumped + more + dropped + silent + bench.notes + _unsaid(services, drafts)
     return drafts + proposed, notes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from coding.claim import Family
-from coding.drugs import DrugClass, Formulary, ingredient_name
+from coding.drugs import DrugClass, Formulary, Product, ingredient_name
 from coding.encounter import Administration, Drug
 from coding.policy import Policy
 from coding.rules import read_toml
@@ -71,7 +71,7 @@ def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
         product.resource_rank if product else engine_numbers()["resource_rank"],
         product.tag if product else "",
         hcpcs,
-        _flags(drug_class, policy) if known else ("DRUG_UNCLASSIFIED",),
+        (*_flags(drug_class, policy), *_by_tag(product)) if known else ("DRUG_UNCLASSIFIED",),
     )
 
 
@@ -99,6 +99,11 @@ def _flags(drug_class: DrugClass, policy: Policy) -> tuple[str, ...]:
     if drug_class is DrugClass.COMPLEX_BIOLOGIC and "medicare" not in policy.payer.casefold():
         return ("COMPLEX_DRUG_PAYER",)
     return ("NUTRITION",) if drug_class is DrugClass.NUTRITION else ()
+
+
+def _by_tag(product: Product | None) -> tuple[str, ...]:
+    """Return what a product asks a person to look at."""
+    return ("FLUID_PURPOSE",) if product is not None and product.tag == "purpose" else ()
 
 
 def _mix(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:

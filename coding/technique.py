@@ -92,7 +92,7 @@ def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
     flags = run.flags
     if family is not HYDRATION and is_on_edge(minutes, least, more):
         flags = (*flags, "BOUNDARY_MINUTE")
-    if any(stretch % MINUTE for pair in run.stretches for stretch in pair) and _seconds_matter(run, least, more):
+    if _has_seconds(run) and _seconds_matter(run, least, more):
         flags = (*flags, "BOUNDARY_SECONDS")
     rule = "INFUSION" if is_infusion else "SHORT_INFUSION"
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
@@ -147,6 +147,11 @@ def is_on_edge(minutes: int, least: int, more: int) -> bool:
     if minutes in (least - 1, least):
         return True
     return minutes > 60 and minutes % 60 in (more - 1, more)
+
+
+def _has_seconds(run: Run) -> bool:
+    """Say whether a time of the run is not a whole minute."""
+    return any(start % MINUTE or stop % MINUTE for start, stop in run.stretches)
 
 
 def _seconds_matter(run: Run, least: int, more: int) -> bool:
