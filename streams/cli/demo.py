@@ -89,6 +89,7 @@ class Show:
                 "\nThis was `dripcode demo --once`. To keep it running: dripcode demo"
                 "\nTo try messages of your own: dripcode code FILE.hl7  (or --explain for a person's view)",
                 highlight=False,
+                soft_wrap=True,
             )
             return
         self._keep_running()
@@ -164,6 +165,10 @@ class Show:
         received = watch.received
         for line in balance_lines(received, watch.balance):
             console.print(line, highlight=False)
+        console.print(
+            f"{len(watch.closed)} encounters closed and coded, {watch.reissued} of them again after late news",
+            highlight=False,
+        )
         if received != watch.balance.received:
             raise StageError("the balance does not close: a message is unaccounted for")
         console.print()
