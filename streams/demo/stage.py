@@ -17,9 +17,9 @@ from pathlib import Path
 
 # A hospital day takes seconds here, so the patience of a day is cut to seconds too.
 DEMO_PATIENCE = {
-    "DRIPCODE_CLOSE_AFTER_DISCHARGE": "300ms",
+    "DRIPCODE_CLOSE_AFTER_DISCHARGE": "50ms",
     "DRIPCODE_CLOSE_AFTER_QUIET": "6s",
-    "DRIPCODE_CLOSE_CHECK_EVERY": "100ms",
+    "DRIPCODE_CLOSE_CHECK_EVERY": "50ms",
 }
 
 
