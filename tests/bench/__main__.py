@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,7 @@ def main() -> int:
         parser.error("--write keeps the tables of a whole run: give no names")
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the ordinary way out, which stops what was started
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of every knock on a broker that is starting
     facts = machine.described()
     print("\n".join(f"{word}: {value}" for word, value in facts.items()), flush=True)

@@ -104,7 +104,7 @@ def _memory() -> Table:
         ["messages", "MB", "against the first look"],
         [
             [f"{MEMORY_MESSAGES // MEMORY_LOOKS:,}", first, plain(1.0)],
-            ["most of the later looks", max(rest), max(rest) / first],
+            ["the most after that", max(rest), max(rest) / first],
             [f"{MEMORY_MESSAGES:,}", rest[-1], rest[-1] / first],
         ],
     )

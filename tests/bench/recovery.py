@@ -19,7 +19,7 @@ from streams.records import TALLY_KEY
 from streams.settings import Settings, load_settings
 from streams.site import rules_of
 from streams.topics import topics_of
-from tests.bench.kafka import PARTITIONS, kafka_environment, put
+from tests.bench.kafka import NOT_HERE, PARTITIONS, kafka_environment, put
 from tests.bench.messages import day
 from tests.bench.processes import cpu_seconds, folder, resident_megabytes, stage_in, wait_for
 from tests.bench.tables import Spread, Table, ratios
@@ -53,8 +53,8 @@ def run() -> list[Table]:
             f"From the start of `dripcode run` until /healthz says ok, with {FACTS:,} facts in the changelog and with "
             f"none, in turn; {size:.0f} bytes each with the key, those of the demo's day under as many keys. "
             f"{PARTITIONS} partitions, {ROUNDS} rounds, median (least - greatest)."
-            + (f" Kafka was not measured: {lacking}." if lacking else ""),
-            ["what", "seconds until ready", "against none", "facts a second more", "worker CPU s", "worker MB"],
+            + (f" {NOT_HERE}" if lacking else ""),
+            ["what", "seconds until ready", "against none", "facts a second beyond that", "worker CPU s", "worker MB"],
             rows,
         )
     ]
