@@ -14,8 +14,10 @@ from coding.hours import additional_hours
 from coding.overlap import further_hours
 from coding.policy import Policy
 from coding.rules import Rules
+from coding.runs import Run, joined_runs
 from coding.services import Draft, Given, Note, Service, Technique
 from coding.stretches import minutes_of
+from coding.times import BY_HAND
 
 
 class Bench(NamedTuple):
@@ -66,6 +68,19 @@ class Bench(NamedTuple):
     def leave(self, kind: str, ones: Iterable[Given]) -> None:
         """Say why administrations have no line of their own."""
         self.notes.extend([Note(flag, one.ids) for one in ones for flag in (kind, *one.flags)])
+
+
+def continued(ones: list[Given], bench: Bench) -> list[Given]:
+    """Return infusions outside the contest, those that are one run made one: a bag and the next, a restart."""
+    ran = [one for one in ones if one.stretches and one.administration.method not in BY_HAND]
+    runs = joined_runs(ran, bench.policy, bench.rules.limits)
+    return [*[one for one in ones if one not in ran], *[_as_one(run) for run in runs]]
+
+
+def _as_one(run: Run) -> Given:
+    """Return a run as if it were one administration."""
+    ids = tuple(identifier for one in run.given for identifier in one.ids)
+    return run.given[0]._replace(ids=ids, stretches=run.stretches, flags=run.flags)
 
 
 Step = Callable[[list[Given], Bench], None]

@@ -111,8 +111,12 @@ def excluded(administration: Administration, identity: Identity, policy: Policy)
         return ""
     if route in NOT_OURS or (route in CHEMOTHERAPY_ONLY and drug_class is not CHEMOTHERAPY):
         return "ROUTE_NOT_OURS"
+    if identity.tag == "may_flush" and has_word(administration.order_text, "flush"):
+        return "FLUSH_INCLUDED"
     if drug_class is HYDRATION:
         return _fluid_excluded(administration, policy)
+    if drug_class is DrugClass.SELF_ADMINISTERED and route is Route.INTRAVENOUS:  # nobody takes it himself by vein
+        return ""
     return INCLUDED.get(drug_class) or _by_policy(identity, route, policy)
 
 
@@ -125,13 +129,19 @@ def _by_policy(identity: Identity, route: Route, policy: Policy) -> str:
     return ""
 
 
+NO_HYDRATION = {
+    "flush": "FLUSH_INCLUDED",
+    "keep_open": "HYD_KVO",
+    "procedural": "HYD_PROCEDURAL",
+}  # by words of purpose
+
+
 def _fluid_excluded(administration: Administration, policy: Policy) -> str:
     """Return why a fluid is no hydration; "" when it may be."""
-    said = said_of(administration)
-    if said and has_word(said, "keep_open"):
-        return "HYD_KVO"
-    if said and has_word(said, "procedural"):
-        return "HYD_PROCEDURAL"
+    if said := said_of(administration):
+        for purpose, kind in NO_HYDRATION.items():
+            if has_word(said, purpose):
+                return kind
     rate, volume = administration.rate_ml_per_hour, administration.volume_ml
     if policy.kvo_rate_ml_h is not None and rate is not None and rate <= policy.kvo_rate_ml_h:
         return "HYD_KVO"

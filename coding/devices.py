@@ -21,7 +21,14 @@ def _names_device(name: str, words: str) -> bool:
 
 def is_portable_pump(administration: Administration) -> bool:
     """Say whether it ran on a pump that the patient carries, by device or by the product's wording."""
-    return administration.device in CARRIED or _names_device(administration.drug.name, "portable_pump")
+    if administration.device in CARRIED or _names_device(administration.drug.name, "portable_pump"):
+        return True
+    return _names_device(administration.drug.name, "implanted_pump")
+
+
+def is_implanted_pump(administration: Administration) -> bool:
+    """Say whether it ran on a pump inside the patient, by device or by the product's wording."""
+    return administration.device is Device.IMPLANTED_PUMP or _names_device(administration.drug.name, "implanted_pump")
 
 
 def is_on_body_injector(administration: Administration) -> bool:
@@ -41,7 +48,7 @@ def starts_pump(
     """
     if not is_portable_pump(administration) or (is_office and family is not Family.CHEMOTHERAPY):
         return False
-    if administration.device is Device.IMPLANTED_PUMP:
+    if is_implanted_pump(administration):
         return True
     minutes = minutes_of(stretches) if stretches else administration.ordered_minutes
     return minutes is None or minutes > rules.chemotherapy.prolonged_minutes

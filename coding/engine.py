@@ -11,7 +11,7 @@ from coding.claim import CodedEncounter
 from coding.contest import Blood, Claim, code_sites
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Encounter, Setting
-from coding.findings import holding
+from coding.findings import is_holding
 from coding.overlap import Concurrent
 from coding.policy import Policy
 from coding.presence import first_date, presence_of
@@ -83,7 +83,7 @@ def _blood(outside: list[Given]) -> Blood:
     """Return when blood ran at each site: no hydration has that time, unless the record is held."""
     blood: dict[str, list[tuple[int, int]]] = {}
     for one in outside:
-        if one.identity.drug_class is DrugClass.BLOOD_PRODUCT and holding().isdisjoint(one.flags):
+        if one.identity.drug_class is DrugClass.BLOOD_PRODUCT and not is_holding(one.flags):
             blood.setdefault(one.site, []).extend(one.stretches)
     return blood
 

@@ -12,6 +12,7 @@ from coding.rules import read_toml
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 READY = Status.READY
+HOLD = Severity.HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Kind:
     text: str
 
 
-UNKNOWN_KIND = Kind(Severity.REVIEW, "The record carries a remark that has no description here; look at the record.")
+LOOK = "The record carries a remark that has no description here; look at the record."
+OF_TIMES = "TIME_"  # remarks about times hold, also those that nobody has described
 
 
 @cache
@@ -38,29 +40,21 @@ def kinds() -> Mapping[str, Kind]:
     return {kind: Kind(Severity(row["severity"]), row["text"]) for kind, row in rows.items()}
 
 
+@cache
 def kind_named(kind: str) -> Kind:
     """Return what is known of a kind; an unknown one is still to be looked at."""
-    return kinds().get(kind, UNKNOWN_KIND)
+    unknown = Kind(Severity.HOLD if kind.startswith(OF_TIMES) else Severity.REVIEW, LOOK)
+    return kinds().get(kind, unknown)
 
 
-@cache
-def holding() -> frozenset[str]:
-    """Return the kinds that hold a line."""
-    return frozenset(kind for kind, row in kinds().items() if row.severity is Severity.HOLD)
-
-
-@cache
-def informing() -> frozenset[str]:
-    """Return the kinds that only inform."""
-    return frozenset(kind for kind, row in kinds().items() if row.severity is Severity.NOTICE)
+def is_holding(flags: Iterable[str]) -> bool:
+    """Say whether any of the kinds holds a line."""
+    return any(kind_named(kind).severity is HOLD for kind in flags)
 
 
 def status_of(flags: Iterable[str]) -> Status:
-    """Return the status of a line with these kinds of findings."""
-    status = READY
-    for kind in flags:
-        if kind in holding():
-            return Status.HOLD
-        if kind not in informing():
-            status = Status.REVIEW
-    return status
+    """Return the status of a line with these kinds of findings: that of the worst."""
+    severities = {kind_named(kind).severity for kind in flags}
+    if HOLD in severities:
+        return Status.HOLD
+    return Status.REVIEW if Severity.REVIEW in severities else READY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import NamedTuple
 
 from coding.claim import ClaimLine, CodeAtStake, CodedEncounter, Finding
 from coding.encounter import Encounter
@@ -13,7 +14,17 @@ from coding.services import Draft, Note
 from coding.tables import catalogue, engine_numbers, rules_version
 
 Content = tuple[str, ...]  # what a line's id rests on
+Controls = Mapping[str, tuple[str, ...]]  # administration: control ids of its messages
 About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrations
+
+
+class Told(NamedTuple):
+    """What lines of one encounter have in common."""
+
+    encounter_id: str
+    controls: Controls
+    findings: Mapping[About, str]  # their ids
+    seen: dict[Content, int]  # lines alike so far
 
 
 def short_id(*content: str) -> str:
@@ -27,13 +38,14 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     drafts = sorted(
         drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
-    findings = _findings(encounter, drafts, notes)
+    controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
+    findings = _findings(encounter.encounter_id, drafts, notes, controls)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
-    seen: dict[Content, int] = {}
-    lines = tuple([_line(encounter, draft, ids, seen) for draft in drafts])
-    told = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
+    told = Told(encounter.encounter_id, controls, ids, {})
+    lines = tuple([_line(draft, told) for draft in drafts])
+    content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
-        claim_set_id=short_id(encounter.encounter_id, encounter.setting, rules_version(), policy.digest, *told),
+        claim_set_id=short_id(encounter.encounter_id, encounter.setting, rules_version(), policy.digest, *content),
         encounter_id=encounter.encounter_id,
         lines=lines,
         findings=findings,
@@ -50,13 +62,13 @@ def _flags(draft: Draft) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flags)) if len(flags) > 1 else flags
 
 
-def _line(encounter: Encounter, draft: Draft, ids: Mapping[About, str], seen: dict[Content, int]) -> ClaimLine:
+def _line(draft: Draft, told: Told) -> ClaimLine:
     """Return the claim line of a draft. Lines alike in everything are told apart by their number."""
     service, flags = draft.service, _flags(draft)
     entry, status, first = catalogue()[draft.code], status_of(flags), service.given[0].administration
     how = (draft.code, *draft.modifiers, str(draft.units), status, str(draft.minutes))
-    content = (encounter.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
-    ordinal = seen[content] = seen.get(content, 0) + 1
+    content = (told.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
+    ordinal = told.seen[content] = told.seen.get(content, 0) + 1
     return ClaimLine(
         claim_line_id=short_id(*content, str(ordinal)),
         status=status,
@@ -71,21 +83,22 @@ def _line(encounter: Encounter, draft: Draft, ids: Mapping[About, str], seen: di
         drug=first.drug,
         minutes=draft.minutes,
         administration_ids=service.ids,
-        message_control_ids=_controls(draft),
+        message_control_ids=_controls(service.ids, told.controls),
         reasons=draft.reasons,
-        findings=tuple([ids[kind, service.ids] for kind in flags]) if flags else (),
+        findings=tuple([told.findings[kind, service.ids] for kind in flags]) if flags else (),
     )
 
 
-def _controls(draft: Draft) -> tuple[str, ...]:
-    """Return the control ids of the messages behind a draft."""
-    given = draft.service.given
-    if len(given) == 1:
-        return given[0].administration.message_control_ids
-    return tuple(dict.fromkeys([control for one in given for control in one.administration.message_control_ids]))
+def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
+    """Return the control ids of the messages behind administrations."""
+    if len(ids) == 1:
+        return controls[ids[0]]
+    return tuple(dict.fromkeys([control for one in ids for control in controls[one]]))
 
 
-def _findings(encounter: Encounter, drafts: Iterable[Draft], notes: Iterable[Note]) -> tuple[Finding, ...]:
+def _findings(
+    encounter_id: str, drafts: Iterable[Draft], notes: Iterable[Note], controls: Controls
+) -> tuple[Finding, ...]:
     """Return one finding per kind and administrations, with the codes that depend on it."""
     stakes: dict[About, list[CodeAtStake]] = {}
     for draft in drafts:
@@ -95,21 +108,18 @@ def _findings(encounter: Encounter, drafts: Iterable[Draft], notes: Iterable[Not
         stakes.setdefault(note, [])
     if not stakes:
         return ()
-    controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
-    return tuple([_finding(encounter, about, stakes[about], controls) for about in sorted(stakes)])
+    return tuple([_finding(encounter_id, about, stakes[about], controls) for about in sorted(stakes)])
 
 
-def _finding(
-    encounter: Encounter, about: About, at_stake: Iterable[CodeAtStake], controls: Mapping[str, tuple[str, ...]]
-) -> Finding:
+def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], controls: Controls) -> Finding:
     """Return one finding."""
     kind, ids = about
     return Finding(
-        finding_id=short_id(encounter.encounter_id, kind, *ids),
+        finding_id=short_id(encounter_id, kind, *ids),
         kind=kind,
         severity=kind_named(kind).severity,
         administration_ids=ids,
-        message_control_ids=tuple(dict.fromkeys([control for one in ids for control in controls.get(one, ())])),
+        message_control_ids=_controls(ids, controls),
         text=kind_named(kind).text,
         codes_at_stake=tuple(at_stake),
     )

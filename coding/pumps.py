@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from coding.bench import Bench
+from coding.bench import Bench, continued
 from coding.checks import has_word, said_of
 from coding.claim import Family
-from coding.devices import starts_pump
+from coding.devices import is_implanted_pump, starts_pump
 from coding.drugs import DrugClass
-from coding.encounter import Device, Route
+from coding.encounter import Route
 from coding.services import Given
 from coding.stretches import minutes_of
 from coding.times import BY_HAND
@@ -17,7 +17,7 @@ def pumps(ones: list[Given], bench: Bench) -> None:
     """Code the start, or the refill, of a pump that the patient carries."""
     rules = bench.rules.chemotherapy
     for one in ones:
-        if one.administration.device is Device.IMPLANTED_PUMP:
+        if is_implanted_pump(one.administration):
             bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")
         elif _is_refill(one):
             bench.add(one, rules.portable_refill_code, "PUMP_REFILL")
@@ -36,7 +36,7 @@ def _is_refill(one: Given) -> bool:
 def arteries(ones: list[Given], bench: Bench) -> None:
     """Code what went into an artery."""
     rules, is_office = bench.rules.chemotherapy, bench.claim.is_office
-    for one in ones:
+    for one in continued(ones, bench):
         long = minutes_of(one.stretches) >= rules.initial_minutes_min and one.administration.method not in BY_HAND
         if one.identity.drug_class is not DrugClass.CHEMOTHERAPY and long:  # the code is of an injection
             bench.add(one, bench.rules.therapeutic.unlisted_code, "ARTERY", "UNLISTED")

@@ -8,7 +8,7 @@ from coding.bench import Bench, Step
 from coding.devices import starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
-from coding.findings import holding
+from coding.findings import is_holding
 from coding.neighbours import blood, flushes, has_own_code, own_codes, vaccines
 from coding.pumps import arteries, cavities, pumps
 from coding.rules import Rules
@@ -44,7 +44,7 @@ def code_standalone(given: Iterable[Given], bench: Bench) -> None:
     by_step: dict[Step, list[Given]] = {}
     held: list[Given] = []
     for one in sorted(given, key=lambda one: (one.start, one.ids)):
-        if one.flags and not holding().isdisjoint(one.flags):
+        if one.flags and is_holding(one.flags):
             held.append(one)
         else:
             by_step.setdefault(_step(one), []).append(one)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from coding.claim import Family, Reason
 from coding.dates import MINUTE, instant
-from coding.findings import holding
+from coding.findings import is_holding
 from coding.hours import additional_hours
 from coding.policy import Policy
 from coding.rules import Rules
@@ -37,7 +37,7 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
     held: list[Given] = []
     notes: list[Note] = []
     for one in [_with_length(one, rules) if one.stretches else _without_stop(one, policy) for one in given]:
-        if one.flags and not holding().isdisjoint(one.flags):
+        if one.flags and is_holding(one.flags):
             held.append(one)
         elif "NO_STOP_NO_LINE" in one.flags:
             notes += [Note(kind, one.ids) for kind in one.flags]

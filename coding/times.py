@@ -39,8 +39,9 @@ def running_time(
             return (), ("NEGATIVE_DURATION",)
         if stop > start:
             stretches.append((start, stop))
-    if not stretches and administration.method not in BY_HAND and administration.route in VESSEL_OR_SKIN:
-        return (), _zero_duration(policy)
+    if not stretches and administration.method not in BY_HAND:
+        timeless = _is_timeless(administration, identity, rules, is_office=is_office)
+        return (), () if timeless else _zero_duration(policy)
     return union(stretches) if len(stretches) > 1 else tuple(stretches), ()
 
 

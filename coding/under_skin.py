@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coding.bench import Bench
+from coding.bench import Bench, continued
 from coding.checks import has_word, said_of
 from coding.claim import Family, Role
 from coding.dates import MINUTE
@@ -68,6 +68,7 @@ def is_skin_infusion(one: Given) -> bool:
 def skin_infusions(ones: list[Given], bench: Bench) -> None:
     """Code infusions under the skin: the longest with its hours, and once another pump set-up."""
     rules = bench.rules.subcutaneous
+    ones = continued(ones, bench)
     long = [one for one in ones if minutes_of(one.stretches) >= rules.initial_minutes_min]
     for one in [one for one in ones if one not in long]:
         bench.add(one, bench.rules.therapeutic.injection_code, "SKIN_INFUSION_SHORT")
