@@ -1,0 +1,97 @@
+"""/metrics and /healthz: what a scraper and a supervisor are told."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.apply import Applier, Inbound
+from streams.demo.hospital_day import hospital_day
+from streams.demo.stage import free_port
+from streams.metrics import WorkerMetrics
+from streams.ops import serve_ops
+from streams.settings import SettingsError, load_settings
+from streams.site import rules_of
+from streams.topics import topics_of
+
+SETTINGS = load_settings(environment={})[0]
+TOPICS = topics_of(SETTINGS)
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as wrong:
+        with wrong:
+            return wrong.code, wrong.read().decode()
+
+
+def served(metrics: WorkerMetrics, problem: str, path: str) -> tuple[int, str]:
+    async def run() -> tuple[int, str]:
+        port = free_port()
+        runner = await serve_ops(f"127.0.0.1:{port}", metrics.registry, lambda: problem)
+        assert runner is not None
+        try:
+            return await asyncio.to_thread(get, port, path)
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def after_a_day() -> WorkerMetrics:
+    """The metrics of a worker that applied a small day."""
+    applier, metrics = Applier(TOPICS, rules_of(SETTINGS)), WorkerMetrics()
+    batch = [
+        Inbound(TOPICS.inbound, 0, offset, b"|", sent.text, 0.0) for offset, sent in enumerate(hospital_day(1, 10))
+    ]
+    _, counts = applier.apply(batch, now=0.0)
+    metrics.applied(counts, applier)
+    return metrics
+
+
+def test_the_balance_can_be_scraped_and_closes(after_a_day: WorkerMetrics) -> None:
+    status, text = served(after_a_day, "", "/metrics")
+    assert status == 200
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    balance = {s.labels["outcome"]: s.value for s in families["dripcode_balance_messages"].samples}
+    assert balance.pop("received") == sum(balance.values()) > 50
+    outcomes = [s for s in families["dripcode_messages"].samples if s.name == "dripcode_messages_total"]
+    assert sum(sample.value for sample in outcomes) == sum(balance.values())
+    assert all(name.startswith("dripcode_") for name in families)
+
+
+def test_no_metric_holds_anything_of_a_patient(after_a_day: WorkerMetrics) -> None:
+    _, text = served(after_a_day, "", "/metrics")
+    for sent in hospital_day(1, 10):
+        assert not sent.encounter_id or sent.encounter_id not in text
+    assert "SYN0" not in text
+    assert "SYNTHETIC" not in text
+
+
+def test_health_is_200_when_all_is_well_and_503_with_the_reason_when_not() -> None:
+    assert served(WorkerMetrics(), "", "/healthz") == (200, json.dumps({"status": "ok"}))
+    assert served(WorkerMetrics(), "recovering", "/healthz") == (503, json.dumps({"status": "recovering"}))
+
+
+def test_without_an_address_nothing_is_served() -> None:
+    assert asyncio.run(serve_ops("", WorkerMetrics().registry, str)) is None
+
+
+def test_an_address_in_use_is_named() -> None:
+    async def run() -> None:
+        address = f"127.0.0.1:{free_port()}"
+        first = await serve_ops(address, WorkerMetrics().registry, str)
+        assert first is not None
+        try:
+            with pytest.raises(SettingsError, match=f"'metrics_listen': {address} cannot be listened on"):
+                await serve_ops(address, WorkerMetrics().registry, str)
+        finally:
+            await first.cleanup()
+
+    asyncio.run(run())
