@@ -19,6 +19,7 @@ from faust.types import EventT, StreamT
 from streams import records
 from streams.apply import Applier, Inbound
 from streams.claims import Issuer
+from streams.dead_letters import Origin, Why, dead_letter
 from streams.metrics import WorkerMetrics
 from streams.progress import MessagesSkipped
 from streams.settings import Settings
@@ -62,10 +63,11 @@ class Desk:
             try:
                 of_encounter, issued = self.issuer.issue(message.partition, message.value or b"", now)
             except Exception as wrong:  # noqa: BLE001 - nothing may escape: a poison encounter would stop its partition
-                where = f"{message.topic}[{message.partition}]@{message.offset}"
+                origin = Origin(message.topic, message.partition, message.offset)
                 # Where and which error, never its text: it may hold what the record held.
-                log.error("coding failed at %s: %s", where, type(wrong).__name__)
-                out.append(_dead_letter(self.topics, event, f"CODING_{type(wrong).__name__}"))
+                log.error("coding failed at %s: %s", origin, type(wrong).__name__)
+                why = Why(f"CODING_{type(wrong).__name__}")
+                out.append(dead_letter(self.topics.dead_letter, message.key or b"", message.value or b"", origin, why))
                 continue
             out += of_encounter
             lines += issued
@@ -170,15 +172,3 @@ def _seconds(header: bytes | None) -> float:
         return float(header or b"0")
     except ValueError:
         return 0.0
-
-
-def _dead_letter(topics: Topics, event: EventT[Any], reason: str) -> Record:
-    message = event.message
-    headers = (
-        ("reason", reason.encode()),
-        ("where", b""),
-        ("topic", message.topic.encode()),
-        ("partition", str(message.partition).encode()),
-        ("offset", str(message.offset).encode()),
-    )
-    return Record(topics.dead_letter, message.key or b"", message.value or b"", headers=headers)

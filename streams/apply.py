@@ -11,6 +11,7 @@ from hl7_parsers.events import Message
 from streams import records
 from streams.assemble import Site, assemble, encounter_of, has_running_infusion
 from streams.close import NEVER, DueIndex, Patience, Standing
+from streams.dead_letters import Origin, Why, dead_letter
 from streams.embedded.records import Record
 from streams.progress import MessagesSkipped, skipped
 from streams.records import ClosedEncounter, CloseFact, Command, Fact, MessageFact, Tally
@@ -32,6 +33,10 @@ class Inbound:
     key: bytes
     value: bytes
     received_at: float  # seconds since 1970: the listener's clock, else the broker's
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.topic, self.partition, self.offset)
 
 
 @dataclass(slots=True)
@@ -174,16 +179,10 @@ class Applier:
         except UnsupportedMessage as wrong:
             return "ignored", wrong.reason
         except HL7Error as wrong:
-            return self._dead(inbound, out, wrong.reason, wrong.place)
+            return self._dead(inbound, out, Why(wrong.reason, wrong.place))
         except Exception as wrong:  # noqa: BLE001 - the one place where nothing may escape: a poison message would stop its partition
-            log.error(
-                "reading failed: %s at %s[%d]@%d",
-                type(wrong).__name__,
-                inbound.topic,
-                inbound.partition,
-                inbound.offset,
-            )
-            return self._dead(inbound, out, f"INTERNAL_{type(wrong).__name__}", "")
+            log.error("reading failed: %s at %s", type(wrong).__name__, inbound.origin)
+            return self._dead(inbound, out, Why(f"INTERNAL_{type(wrong).__name__}"))
         if not message.events:
             return "ignored", records.why_ignored(message)
         patient, encounter_id = encounter_of(message)
@@ -196,16 +195,9 @@ class Applier:
             out += [Record(self.topics.events, patient.encode(), records.encode(event)) for event in message.events]
         return "applied", ""
 
-    def _dead(self, inbound: Inbound, out: list[Record], reason: str, place: str) -> tuple[str, str]:
-        where = (
-            ("reason", reason.encode()),
-            ("where", place.encode()),
-            ("topic", inbound.topic.encode()),
-            ("partition", str(inbound.partition).encode()),
-            ("offset", str(inbound.offset).encode()),
-        )
-        out.append(Record(self.topics.dead_letter, inbound.key, inbound.value, headers=where))
-        return "dead", reason
+    def _dead(self, inbound: Inbound, out: list[Record], why: Why) -> tuple[str, str]:
+        out.append(dead_letter(self.topics.dead_letter, inbound.key, inbound.value, inbound.origin, why))
+        return "dead", why.reason
 
     def _keep(self, number: int, encounter: bytes, fact_id: bytes, fact: Fact, out: list[Record]) -> bool:
         """Keep a fact, in memory and in the changelog. False when it was there already."""
@@ -230,12 +222,12 @@ class Applier:
         try:
             command = records.decode_command(inbound.value)
         except ValueError:
-            self._dead(inbound, out, "UNREADABLE_COMMAND", "")
+            self._dead(inbound, out, Why("UNREADABLE_COMMAND"))
             return out
         key = records.encounter_key(command.patient, command.encounter_id)
         held = self.partition(inbound.partition).encounters.get(key)
         if command.command != "close" or held is None:
-            self._dead(inbound, out, "UNKNOWN_COMMAND" if held else "UNKNOWN_ENCOUNTER", "")
+            self._dead(inbound, out, Why("UNKNOWN_COMMAND" if held else "UNKNOWN_ENCOUNTER"))
             return out
         if held.standing.is_closed:
             return out
