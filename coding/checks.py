@@ -11,7 +11,7 @@ from coding.bags import Bag, put_together
 from coding.dates import instant, local_date, moment_of
 from coding.devices import is_portable_pump
 from coding.drugs import DrugClass, Formulary
-from coding.encounter import Administration, Completion, Encounter, Method, Route, Setting
+from coding.encounter import Administration, Completion, Encounter, Method, Route
 from coding.identify import identify
 from coding.policy import Policy
 from coding.presence import Presence, inside
@@ -231,8 +231,3 @@ def _of_fluid(administration: Administration, limits: Limits) -> list[str]:
     flags = [] if administration.indication else ["HYD_NO_INDICATION"]
     rate = administration.rate_ml_per_hour
     return [*flags, "HYD_KVO_RATE"] if rate is not None and rate <= limits.kvo_review_rate else flags
-
-
-def is_office(encounter: Encounter) -> bool:
-    """Say whether the claim is the practitioner's."""
-    return encounter.setting is Setting.PROFESSIONAL

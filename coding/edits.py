@@ -39,12 +39,7 @@ def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> list[Draft]
         ]
         if not wrong:
             return drafts
-        drafts = [
-            draft._replace(flags=(*draft.flags, "ADDON_PRIMARY_MISMATCH"))
-            if draft.code in wrong and is_proposed(draft)
-            else draft
-            for draft in drafts
-        ]
+        drafts = [_without_primary(draft) if draft.code in wrong and is_proposed(draft) else draft for draft in drafts]
 
 
 def _without_primary(draft: Draft) -> Draft:

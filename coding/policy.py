@@ -18,7 +18,7 @@ from coding.rules import read_toml
 from coding.services import Identity
 
 SETTINGS = {setting.value: setting for setting in Setting}
-NOT_SWITCHES = {"name", "payer", "is_payer_known", "setting", "drug_classes", "digest", "wording", "identities"}
+NOT_SWITCHES = {"name", "payer", "setting", "drug_classes", "digest", "wording", "identities"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +27,6 @@ class Policy:
 
     name: str  # the preset, and what a site changed
     payer: str
-    is_payer_known: bool
     setting: Setting
     drug_classes: Mapping[str, DrugClass]  # ingredients that this payer or site puts in another class
     digest: str  # of every switch: the same text for the same policy on any machine
@@ -111,7 +110,6 @@ def load_policy(setting: Setting, payer: str = "", overrides: Mapping[str, objec
     return Policy(
         name=name + shown,
         payer=payer,
-        is_payer_known=bool(payer),
         setting=setting,
         drug_classes=classes,
         digest=hashlib.sha256(content.encode()).hexdigest(),
