@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from coding.claim import ClaimLine, CodedEncounter, Finding, Role, Severity
+from coding.claim import ClaimLine, CodedEncounter, Finding, Role, Severity, Status
 from coding.dates import MINUTE, instant
 from coding.drugs import Formulary
 from coding.encounter import Encounter
 from coding.engine import code_encounter
-from coding.findings import kind_named, status_of
+from coding.findings import kind_named
 from coding.lines import short_id
 from coding.policy import Policy
 
@@ -94,6 +94,6 @@ def _boundary(place: int, encounters: Sequence[Encounter], later: Sequence[Claim
 def _modified(line: ClaimLine, modifier: str, finding: Finding | None) -> ClaimLine:
     """Return a line with the modifier and, when there is one, the finding."""
     findings = (*line.findings, finding.finding_id) if finding else line.findings
-    review = status_of([BOUNDARY]) if finding and line.status is status_of([]) else line.status
+    status = Status.REVIEW if finding and line.status is Status.READY else line.status
     line_id = short_id(line.claim_line_id, modifier)
-    return replace(line, claim_line_id=line_id, modifiers=(modifier,), findings=findings, status=review)
+    return replace(line, claim_line_id=line_id, modifiers=(modifier,), findings=findings, status=status)

@@ -26,19 +26,19 @@ def is_proposed(draft: Draft) -> bool:
     return not flags or status_of(flags) is not HOLD
 
 
-def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> list[Draft]:
-    """Return the drafts; an add-on without one of its primaries on the claim is held.
+def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], Units]:
+    """Return the drafts, an add-on without one of its primaries on the claim held, and the units still proposed.
 
     A primary on another date is enough. Source: CMS add-on code edits, type I; CMS Transmittal 1702.
     """
     primaries = edits_on(day, claim.encounter.setting).primaries
     while True:
-        proposed = {draft.code for draft in drafts if is_proposed(draft)}
-        wrong = [
-            code for code in proposed if code in primaries and _allowed(code, primaries, claim).isdisjoint(proposed)
-        ]
+        units = proposed_units(drafts)
+        proposed = {code for codes in units.values() for code in codes}
+        add_ons = proposed & primaries.keys()
+        wrong = [code for code in add_ons if _allowed(code, primaries, claim).isdisjoint(proposed)]
         if not wrong:
-            return drafts
+            return drafts, units
         drafts = [_without_primary(draft) if draft.code in wrong and is_proposed(draft) else draft for draft in drafts]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -52,8 +52,10 @@ def is_holding(flags: Iterable[str]) -> bool:
     return any(kind_named(kind).severity is HOLD for kind in flags)
 
 
-def status_of(flags: Iterable[str]) -> Status:
+def status_of(flags: Collection[str]) -> Status:
     """Return the status of a line with these kinds of findings: that of the worst."""
+    if not flags:
+        return READY
     severities = {kind_named(kind).severity for kind in flags}
     if HOLD in severities:
         return Status.HOLD
