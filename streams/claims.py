@@ -198,6 +198,7 @@ def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: codin
         "setting": encounter.setting.value,
         "payer": encounter.payer,
         **content,
+        "drug": {"code": line.drug.code, "system": line.drug.code_system, "name": line.drug.name},
         "rules_version": coded.rules_version,
         "policy": coded.policy,
         "coded_at": now,
