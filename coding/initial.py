@@ -47,7 +47,7 @@ def choose_initial(candidates: Sequence[Service], encounter: Encounter, policy: 
     by_rank = min(candidates, key=lambda service: contest_key(service, policy))
     if encounter.setting is Setting.FACILITY:
         return Initial(by_rank, (_by_rank(by_rank, candidates, policy),), ())
-    reason = _for_reason(candidates, encounter.primary_reason_administration_id)
+    reason = _for_reason(_first_ones(candidates), encounter.primary_reason_administration_id)
     if reason is None:
         return _assumed(by_rank, candidates, policy)
     if reason.family is Family.HYDRATION and policy.pro_hyd_primary == "rank_override" and reason is not by_rank:
@@ -65,6 +65,15 @@ def _by_rank(initial: Service, candidates: Sequence[Service], policy: Policy) ->
     return policy.wording["INITIAL_TIE"].say(rank=initial.rank, rivals=rivals, minutes=initial.minutes)
 
 
+def _first_ones(candidates: Sequence[Service]) -> list[Service]:
+    """Return the candidates that have a code of a first service: not a push of a drug that is infused there too.
+
+    One lead line per drug and site: such a drug's is its infusion's.
+    """
+    infused = {service.ingredient for service in candidates if service.technique is INFUSION}
+    return [one for one in candidates if one.technique is INFUSION or one.ingredient not in infused]
+
+
 def _for_reason(candidates: Iterable[Service], administration_id: str) -> Service | None:
     """Return the candidate that the visit was for."""
     if not administration_id:
@@ -78,6 +87,6 @@ def _assumed(by_rank: Service, candidates: Sequence[Service], policy: Policy) ->
         return Initial(by_rank, (policy.wording["INITIAL_ALONE"].say(),), ())
     flags = ("PRIMARY_REASON_MISSING",) if policy.pro_initial_fallback == "hold" else ("PRIMARY_REASON_ASSUMED",)
     if policy.pro_initial_fallback == "longest":
-        by_rank = min(candidates, key=lambda service: (-service.minutes, service.start, service.ids))
+        by_rank = min(_first_ones(candidates), key=lambda service: (-service.minutes, service.start, service.ids))
         return Initial(by_rank, (policy.wording["INITIAL_LONGEST"].say(minutes=by_rank.minutes),), flags)
     return Initial(by_rank, (_by_rank(by_rank, candidates, policy),), flags)
