@@ -12,7 +12,7 @@ from coding.encounter import Administration, Device, Method, Route
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Identity
-from coding.stretches import Stretches, union
+from coding.stretches import Stretches, minutes_of, union
 
 BY_HAND = {Method.PUSH, Method.INJECTION}
 VESSEL_OR_SKIN = {Route.INTRAVENOUS, Route.SUBCUTANEOUS, Route.INTRA_ARTERIAL, Route.UNKNOWN}
@@ -39,9 +39,9 @@ def running_time(
             return (), ("NEGATIVE_DURATION",)
         if stop > start:
             stretches.append((start, stop))
-    if not stretches and administration.method not in BY_HAND:
+    if administration.method not in BY_HAND and not minutes_of(stretches):
         timeless = _is_timeless(administration, identity, rules, is_office=is_office)
-        return (), () if timeless else _zero_duration(policy)
+        return (), () if timeless else _zero_duration(policy, is_equal=not stretches)
     return union(stretches) if len(stretches) > 1 else tuple(stretches), ()
 
 
@@ -53,11 +53,11 @@ def _instants(start_time: datetime, stop_time: datetime, policy: Policy) -> tupl
     return start, stop
 
 
-def _zero_duration(policy: Policy) -> tuple[str, ...]:
-    """Return what a start that is also the stop means, when the method does not say push."""
-    if policy.equal_times_mean == "stop_unknown":
+def _zero_duration(policy: Policy, *, is_equal: bool) -> tuple[str, ...]:
+    """Return what less than a minute means, when the method does not say push; a sender's word is of equal times."""
+    if is_equal and policy.equal_times_mean == "stop_unknown":
         return ("NO_STOP",)
-    if policy.equal_times_mean == "push":
+    if is_equal and policy.equal_times_mean == "push":
         return ()
     return ("ZERO_DURATION_HELD",) if policy.zero_duration == "hold" else ("ZERO_DURATION_INFUSION",)
 
