@@ -80,7 +80,7 @@ def _event_cost() -> Table:
         "(least - greatest).",
         ["event of its encounter", "µs", "against the 10th"],
         [
-            [f"{place:,}.", Spread.of(1e6 * s for s in taken[place]), ratios(taken[place], taken[10])]
+            [f"{place:,}th", Spread.of(1e6 * s for s in taken[place]), ratios(taken[place], taken[10])]
             for place in PLACES
         ],
     )

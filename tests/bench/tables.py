@@ -37,7 +37,7 @@ def plain(figure: float) -> str:
         return f"{figure:,.0f}"
     if size >= 10:
         return f"{figure:.1f}"
-    return f"{figure:.2f}" if size >= 1 or figure == 0 else f"{figure:.3g}"
+    return f"{figure:.2f}" if size >= 1 or figure == 0 else f"{figure:#.3g}"
 
 
 @dataclass(frozen=True, slots=True)
