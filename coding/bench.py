@@ -17,6 +17,7 @@ from coding.rules import Rules
 from coding.runs import Run, joined_runs
 from coding.services import Draft, Given, Note, Service, Technique
 from coding.stretches import minutes_of
+from coding.technique import is_on_edge
 from coding.times import BY_HAND
 
 
@@ -75,6 +76,13 @@ def continued(ones: list[Given], bench: Bench) -> list[Given]:
     ran = [one for one in ones if one.stretches and one.administration.method not in BY_HAND]
     runs = joined_runs(ran, bench.policy, bench.rules.limits)
     return [*[one for one in ones if one not in ran], *[_as_one(run) for run in runs]]
+
+
+def edged(one: Given, least: int, more: int) -> Given:
+    """Return an infusion outside the contest, saying so when one minute more or less changes its code or units."""
+    if one.administration.method in BY_HAND or not is_on_edge(minutes_of(one.stretches), least, more):
+        return one
+    return one._replace(flags=(*one.flags, "BOUNDARY_MINUTE"))
 
 
 def _as_one(run: Run) -> Given:

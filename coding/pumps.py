@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coding.bench import Bench, continued
+from coding.bench import Bench, continued, edged
 from coding.checks import has_word, said_of
 from coding.claim import Family
 from coding.devices import is_implanted_pump, starts_pump
@@ -36,8 +36,9 @@ def _is_refill(one: Given) -> bool:
 def arteries(ones: list[Given], bench: Bench) -> None:
     """Code what went into an artery."""
     rules, is_office = bench.rules.chemotherapy, bench.claim.is_office
+    least, more = rules.initial_minutes_min, rules.additional_minutes_min
     for one in continued(ones, bench):
-        long = minutes_of(one.stretches) >= rules.initial_minutes_min and one.administration.method not in BY_HAND
+        long = minutes_of(one.stretches) >= least and one.administration.method not in BY_HAND
         if one.identity.drug_class is not DrugClass.CHEMOTHERAPY and long:  # the code is of an injection
             bench.add(one, bench.rules.therapeutic.unlisted_code, "ARTERY", "UNLISTED")
         elif one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
@@ -46,9 +47,9 @@ def arteries(ones: list[Given], bench: Bench) -> None:
             bench.add(one, rules.intra_arterial_pump_code, "PUMP_START")
         elif long:
             codes = (rules.intra_arterial_initial_code, rules.intra_arterial_additional_code)
-            bench.add_hours(one, codes, rules.additional_minutes_min, "ARTERY")
+            bench.add_hours(edged(one, least, more), codes, more, "ARTERY")
         else:
-            bench.add(one, rules.intra_arterial_push_code, "ARTERY")
+            bench.add(edged(one, least, more), rules.intra_arterial_push_code, "ARTERY")
 
 
 def cavities(ones: list[Given], bench: Bench) -> None:
