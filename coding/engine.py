@@ -59,7 +59,7 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     drafts, more = _contest(contestants, _blood(outside), claim)
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
     drafts = modifiers.of_hydration(drafts, policy)
-    proposed, silent = held.propose(held_back, {draft.service.site for draft in drafts}, claim)
+    proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim)
     bench = Bench(claim, [], [])
     standalone.code_standalone(outside, bench)
     drafts = modifiers.of_skin_infusion(drafts + bench.drafts, rules, policy)

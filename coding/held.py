@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from coding.bench import service_of
 from coding.claim import Family, Role
 from coding.contest import Claim
 from coding.hours import additional_hours, all_hours
 from coding.policy import Policy
-from coding.rules import Rules
-from coding.services import Draft, Given, Note, Technique
+from coding.rules import ChemotherapyRules, Rules, TherapeuticRules
+from coding.services import Draft, Given, Note, Service, Technique
 from coding.stretches import minutes_of
+from coding.technique import rank_of
 from coding.times import BY_HAND
 
 Code = tuple[str, int, Role]  # code, units, role
 
 
-def propose(held: Iterable[Given], initial_sites: Collection[str], claim: Claim) -> tuple[list[Draft], list[Note]]:
-    """Return the held lines, and notes for what could be no line even then."""
+class Standing(NamedTuple):
+    """What each access site has without the held: those with an initial service, and the drugs of each."""
+
+    with_initial: set[str]
+    drugs: set[tuple[str, str]]  # access site, ingredient
+
+
+def standing_of(services: Iterable[Service], drafts: Iterable[Draft]) -> Standing:
+    """Return what the services in the contest leave for the held."""
+    return Standing({draft.service.site for draft in drafts}, {(one.site, one.ingredient) for one in services})
+
+
+def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[list[Draft], list[Note]]:
+    """Return the held lines, and notes for what could be no line even then.
+
+    Each has the role it would have, also beside those held before it: a site has one initial service.
+    """
     drafts: list[Draft] = []
     notes: list[Note] = []
-    for one in held:
-        codes = _codes(one, claim.rules, claim.policy, has_initial=one.site in initial_sites)
+    for one in sorted(held, key=lambda one: _place(one, claim.rules)):
+        codes = _codes(one, standing, claim)
         service = service_of(one, Technique.PUSH, claim.encounter, claim.zone)
         if service is None or not codes:
             notes += [Note(kind, one.ids) for kind in one.flags]
             continue
+        standing.with_initial.add(one.site)
+        standing.drugs.add((one.site, one.identity.ingredient))
         reasons = (claim.policy.wording["HELD"].say(missing=", ".join(one.flags)),)
         minutes = service.minutes or None
         drafts += [
@@ -36,19 +55,47 @@ def propose(held: Iterable[Given], initial_sites: Collection[str], claim: Claim)
     return drafts, notes
 
 
-def _codes(one: Given, rules: Rules, policy: Policy, *, has_initial: bool) -> list[Code]:
+def _place(one: Given, rules: Rules) -> tuple[object, ...]:
+    """Return what orders the held: as they would contest for the initial service."""
+    minutes = 0 if _is_push(one, rules) else minutes_of(one.stretches)
+    technique = Technique.PUSH if _is_push(one, rules) else Technique.INFUSION
+    return (rank_of(one.family, technique, rules), -minutes, one.start, one.ids)
+
+
+def _is_push(one: Given, rules: Rules) -> bool:
+    """Say whether a held administration would be a push: recorded as one, or too short for an infusion."""
+    if one.family is Family.HYDRATION:
+        return False
+    return minutes_of(one.stretches) < _family(one, rules).initial_minutes_min or one.administration.method in BY_HAND
+
+
+def _family(one: Given, rules: Rules) -> ChemotherapyRules | TherapeuticRules:
+    """Return the rules of a drug's family."""
+    return rules.chemotherapy if one.family is Family.CHEMOTHERAPY else rules.therapeutic
+
+
+def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
     """Return codes and units that a held administration would come to."""
-    minutes = minutes_of(one.stretches)
+    rules, policy = claim.rules, claim.policy
+    has_initial, minutes = one.site in standing.with_initial, minutes_of(one.stretches)
     if one.family is Family.HYDRATION:
         return _fluid_codes(minutes, rules, policy, has_initial=has_initial)
-    family = rules.chemotherapy if one.family is Family.CHEMOTHERAPY else rules.therapeutic
-    role = Role.SEQUENTIAL if has_initial else Role.INITIAL
-    if minutes < family.initial_minutes_min or one.administration.method in BY_HAND:
+    family, role = _family(one, rules), Role.SEQUENTIAL if has_initial else Role.INITIAL
+    if _is_push(one, rules) and (one.site, one.identity.ingredient) in standing.drugs:
+        return _repeat_push(one, claim)
+    if _is_push(one, rules):
         return [(family.push_sequential_code if has_initial else family.push_initial_code, 1, role)]
     first = (family.sequential_code if has_initial else family.initial_code, 1, role)
     return _with_hours(
         first, family.additional_code, minutes, policy.additional_hour_min or family.additional_minutes_min
     )
+
+
+def _repeat_push(one: Given, claim: Claim) -> list[Code]:
+    """Return the code of a push of a drug that the site has: only of a therapeutic one, and only in a hospital."""
+    if claim.is_office or one.family is Family.CHEMOTHERAPY:
+        return []
+    return [(claim.rules.therapeutic.push_repeat_code, 1, Role.SEQUENTIAL)]
 
 
 def _fluid_codes(minutes: int, rules: Rules, policy: Policy, *, has_initial: bool) -> list[Code]:
