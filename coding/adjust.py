@@ -38,14 +38,20 @@ def around_transfusion(
 def around_pump(services: list[Service], outside: list[Given], claim: Claim) -> tuple[list[Service], list[Note]]:
     """Return the services; infusions of a drug that goes home on the clinic's pump are in the pump's code, pushes not.
 
+    A push of a drug that such an infusion ran there has no code either; the pump start itself is no infusion.
     Source: AAPC on A55134 and G0498.
     """
     if not outside or claim.policy.prolonged_pump != "G0498":
         return services, []
     on_pump = {one.identity.ingredient for one in outside if starts_clinic_pump(one, claim)}
-    inside = [one for one in services if one.ingredient in on_pump and one.technique is Technique.INFUSION]
-    kept = [one for one in services if one not in inside] if inside else services
-    return kept, [Note("PUMP_INCLUDED", one.ids) for one in inside]
+    infusions = [one for one in services if one.ingredient in on_pump and one.technique is Technique.INFUSION]
+    if not infusions:
+        return services, []
+    infused = {(one.site, one.ingredient) for one in infusions}
+    pushes = [one for one in services if one not in infusions and (one.site, one.ingredient) in infused]
+    notes = [Note("PUMP_INCLUDED", one.ids) for one in infusions]
+    notes += [Note("CHEMO_PUSH_OF_INFUSED", one.ids) for one in pushes]
+    return [one for one in services if one not in infusions and one not in pushes], notes
 
 
 def starts_clinic_pump(one: Given, claim: Claim) -> bool:
