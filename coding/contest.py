@@ -22,7 +22,7 @@ HYDRATION = Family.HYDRATION
 INFUSION = Technique.INFUSION
 PUSH = Technique.PUSH
 
-Blood = Mapping[str, Sequence[tuple[int, int]]]  # access site: when blood ran there
+Running = Mapping[str, Sequence[tuple[int, int]]]  # access site: when something outside the contest ran there
 
 
 class Claim(NamedTuple):
@@ -50,13 +50,13 @@ class Site(NamedTuple):
 
 
 def code_sites(
-    services: Iterable[Service], blood: Blood, claim: Claim, concurrent: Concurrent
+    services: Iterable[Service], running: Running, claim: Claim, concurrent: Concurrent
 ) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of every access site, the main one first, and notes."""
     by_site: dict[str, list[Service]] = {}
     for service in services:
         by_site.setdefault(service.site, []).append(service)
-    sites = [_site(name, by_site, blood, claim) for name in by_site]
+    sites = [_site(name, by_site, running, claim) for name in by_site]
     if len(sites) == 1:
         drafts, notes = _code_site(sites[0], claim, concurrent)
         return drafts, sites[0].notes + notes
@@ -64,8 +64,8 @@ def code_sites(
     unsupported = {site.name for site in sites[1:] if not _is_needed(site, sites[0])}
     if unsupported and claim.policy.second_site == "downgrade":
         moved = _moved(by_site, unsupported, sites[0].name)
-        there = {name: times for name, times in blood.items() if name not in unsupported}
-        there[sites[0].name] = [stretch for name in (sites[0].name, *unsupported) for stretch in blood.get(name, ())]
+        there = {name: times for name, times in running.items() if name not in unsupported}
+        there[sites[0].name] = [stretch for name in (sites[0].name, *unsupported) for stretch in running.get(name, ())]
         return code_sites(moved, there, claim, concurrent)
     return _code_several(sites, unsupported, claim, concurrent)
 
@@ -86,13 +86,13 @@ def _code_several(
     return drafts, notes
 
 
-def _site(name: str, by_site: Mapping[str, list[Service]], blood: Blood, claim: Claim) -> Site:
+def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, claim: Claim) -> Site:
     """Return one site with its candidates and its initial service."""
     drugs = [service for service in by_site[name] if service.family is not HYDRATION]
     fluids = [service for service in by_site[name] if service.family is HYDRATION]
     notes: list[Note] = []
     if fluids:
-        taken = [*hydration.time_taken(drugs, claim.policy), *blood.get(name, ())]
+        taken = [*hydration.time_taken(drugs, claim.policy), *running.get(name, ())]
         if len(by_site) > 1:
             fluids, notes, beside = _beside_others(fluids, _elsewhere(name, by_site), claim.policy)
             taken += beside

@@ -8,8 +8,8 @@ from coding import adjust, edits, held, lines, modifiers, standalone
 from coding.bench import Bench
 from coding.checks import Record, screen
 from coding.claim import CodedEncounter
-from coding.contest import Blood, Claim, code_sites
-from coding.drugs import DrugClass, Formulary
+from coding.contest import Claim, Running, code_sites
+from coding.drugs import Formulary
 from coding.encounter import Encounter, Setting
 from coding.findings import is_holding
 from coding.overlap import Concurrent
@@ -17,7 +17,7 @@ from coding.policy import Policy
 from coding.presence import first_date, presence_of
 from coding.rules import rules_on
 from coding.service_dates import dated
-from coding.services import Draft, Given, Note, Service
+from coding.services import Draft, Given, Note, Service, Technique
 from coding.sites import with_sites
 from coding.technique import services_by_vein
 
@@ -56,7 +56,7 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     services, held_back, notes = services_by_vein(by_vein, rules, policy)
     contestants, left_out = adjust.around_transfusion(services, outside, policy)
     contestants, pumped = adjust.around_pump(contestants, outside, claim)
-    drafts, more = _contest(contestants, _blood(outside), claim)
+    drafts, more = _contest(contestants, _running(outside, services, pumped), claim)
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
     drafts = modifiers.of_hydration(drafts, policy)
     proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim)
@@ -67,25 +67,32 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     return drafts + proposed, notes
 
 
-def _contest(services: list[Service], blood: Blood, claim: Claim) -> tuple[list[Draft], list[Note]]:
+def _contest(services: list[Service], running: Running, claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of the access sites; one initial per site and encounter, or per site and date."""
     concurrent = Concurrent(claim.policy.concurrent_scope)
     if claim.policy.initial_scope == "encounter":
-        return code_sites(services, blood, claim, concurrent) if services else ([], [])
+        return code_sites(services, running, claim, concurrent) if services else ([], [])
     by_date: dict[date, list[Service]] = {}
     for service in services:
         by_date.setdefault(service.start_date, []).append(service)
-    days = [code_sites(by_date[day], blood, claim, concurrent) for day in sorted(by_date)]
+    days = [code_sites(by_date[day], running, claim, concurrent) for day in sorted(by_date)]
     return [draft for drafts, _ in days for draft in drafts], [note for _, notes in days for note in notes]
 
 
-def _blood(outside: list[Given]) -> Blood:
-    """Return when blood ran at each site: no hydration has that time, unless the record is held."""
-    blood: dict[str, list[tuple[int, int]]] = {}
+def _running(outside: list[Given], services: list[Service], pumped: list[Note]) -> Running:
+    """Return when something outside the contest ran at each site: no hydration has that time.
+
+    Blood, carried pumps with the infusions in their codes, and products with their own code, unless the record is held.
+    """
+    running: dict[str, list[tuple[int, int]]] = {}
     for one in outside:
-        if one.identity.drug_class is DrugClass.BLOOD_PRODUCT and not is_holding(one.flags):
-            blood.setdefault(one.site, []).extend(one.stretches)
-    return blood
+        if standalone.runs_by_vein(one) and not is_holding(one.flags):
+            running.setdefault(one.site, []).extend(one.stretches)
+    in_pump_code = {note.administration_ids for note in pumped}
+    for service in services if in_pump_code else ():
+        if service.ids in in_pump_code and service.technique is Technique.INFUSION:
+            running.setdefault(service.site, []).extend(service.stretches)
+    return running
 
 
 def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:

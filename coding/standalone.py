@@ -13,6 +13,7 @@ from coding.neighbours import blood, flushes, has_own_code, own_codes, vaccines
 from coding.pumps import arteries, cavities, pumps
 from coding.rules import Rules
 from coding.services import Given
+from coding.times import BY_HAND
 from coding.under_skin import injections, is_skin_infusion, skin_infusions
 
 BY_VEIN = {Route.INTRAVENOUS, Route.UNKNOWN}
@@ -37,6 +38,14 @@ def is_by_vein(one: Given, rules: Rules, *, is_office: bool) -> bool:
     if has_own_code(one):
         return False
     return not starts_pump(one.administration, one.family, one.stretches, rules, is_office=is_office)
+
+
+def runs_by_vein(one: Given) -> bool:
+    """Say whether something outside the contest ran by vein: blood or a drug, not a flush."""
+    if one.identity.drug_class is DrugClass.BLOOD_PRODUCT:
+        return True
+    is_drug = one.identity.drug_class is not DrugClass.FLUSH and one.administration.method not in BY_HAND
+    return is_drug and one.administration.route in BY_VEIN
 
 
 def code_standalone(given: Iterable[Given], bench: Bench) -> None:
