@@ -96,6 +96,7 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
         if len(by_site) > 1:
             fluids, notes, beside = _beside_others(fluids, _elsewhere(name, by_site), claim.policy)
             taken += beside
+        fluids = _flagged_beside(fluids, Covered([one for at, runs in running.items() if at != name for one in runs]))
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
     initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy)
@@ -124,6 +125,14 @@ def _beside_others(
     if policy.hyd_separate_site == "not_billed":
         return [fluid for fluid in fluids if fluid not in beside], notes, []
     return fluids, notes, elsewhere if policy.hyd_separate_site == "net" else []
+
+
+def _flagged_beside(fluids: list[Service], running: Covered) -> list[Service]:
+    """Return the fluids, those saying so beside which blood or a carried pump ran at another site."""
+    return [
+        fluid._replace(flags=(*fluid.flags, "HYD_SEPARATE_SITE")) if running.touches(fluid.stretches) else fluid
+        for fluid in fluids
+    ]
 
 
 def _in_order(sites: list[Site], claim: Claim) -> list[Site]:
