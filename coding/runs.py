@@ -18,7 +18,7 @@ class Run(NamedTuple):
     site: str
     stretches: Stretches
     stop: int
-    now_at: str  # the site it ran at last
+    now_at: str  # the site of the part that stopped last
     flags: tuple[str, ...]
 
 
@@ -79,4 +79,5 @@ def _with(run: Run, one: Given) -> Run:
     if one.site != run.now_at:
         flags = (*flags, "RELOCATED")
     stretches = union((*run.stretches, *one.stretches))
-    return Run((*run.given, one), run.site, stretches, stretches[-1][1], one.site, tuple(dict.fromkeys(flags)))
+    now_at = one.site if one.stretches[-1][1] >= run.stop else run.now_at
+    return Run((*run.given, one), run.site, stretches, stretches[-1][1], now_at, tuple(dict.fromkeys(flags)))
