@@ -47,7 +47,7 @@ acceptance: $(INSTALLED_FOR_TESTS)  ## Score against the published scenarios in 
 faults: $(INSTALLED_FOR_TESTS) servers  ## Kill the worker in the middle of synthetic days, on both brokers, and compare with an oracle
 	@$(PYTHON_HERE) -m tests.faults $(ARGS)
 
-bench: $(INSTALLED_FOR_TESTS)  ## Measure throughput and latency on this machine
+bench: $(INSTALLED_FOR_TESTS) servers  ## Measure throughput and latency on this machine
 	@test -e tests/bench/__main__.py || { echo "There is no tests/bench/__main__.py to run" >&2; exit 1; }
 	@$(PYTHON_HERE) -m tests.bench $(ARGS)
 
