@@ -36,7 +36,9 @@ def contest_key(service: Service, policy: Policy) -> tuple[object, ...]:
     return (service.rank, -minutes, service.start, service.resource_rank, service.ids)
 
 
-def choose_initial(candidates: Sequence[Service], encounter: Encounter, policy: Policy) -> Initial | None:
+def choose_initial(
+    candidates: Sequence[Service], encounter: Encounter, policy: Policy, elsewhere: Iterable[Service] = ()
+) -> Initial | None:
     """Return the initial service among a site's candidates; None when there are none.
 
     A hospital's follows the order of ranks, whatever the clock says. A practitioner's is what the visit was for, when
@@ -47,9 +49,11 @@ def choose_initial(candidates: Sequence[Service], encounter: Encounter, policy: 
     by_rank = min(candidates, key=lambda service: contest_key(service, policy))
     if encounter.setting is Setting.FACILITY:
         return Initial(by_rank, (_by_rank(by_rank, candidates, policy),), ())
-    reason = _for_reason(_first_ones(candidates), encounter.primary_reason_administration_id)
+    wanted = encounter.primary_reason_administration_id
+    reason = _for_reason(_first_ones(candidates), wanted)
     if reason is None:
-        return _assumed(by_rank, candidates, policy)
+        is_unusable = bool(wanted) and _for_reason(elsewhere, wanted) is None
+        return _assumed(by_rank, candidates, policy, is_unusable=is_unusable)
     if reason.family is Family.HYDRATION and policy.pro_hyd_primary == "rank_override" and reason is not by_rank:
         return Initial(by_rank, (policy.wording["INITIAL_OVERRIDE"].say(),), ())
     return Initial(reason, (policy.wording["INITIAL_REASON"].say(),), ())
@@ -81,10 +85,14 @@ def _for_reason(candidates: Iterable[Service], administration_id: str) -> Servic
     return next((service for service in candidates if administration_id in service.ids), None)
 
 
-def _assumed(by_rank: Service, candidates: Sequence[Service], policy: Policy) -> Initial:
-    """Return the initial service of a visit whose reason is not known, or is not reportable."""
+def _assumed(by_rank: Service, candidates: Sequence[Service], policy: Policy, *, is_unusable: bool) -> Initial:
+    """Return the initial service of a visit whose reason is not known, or is not reportable.
+
+    A service alone is initial for any reason; it is looked at when the reason that was given is none of the services.
+    """
     if len(candidates) == 1:
-        return Initial(by_rank, (policy.wording["INITIAL_ALONE"].say(),), ())
+        reason = policy.wording["INITIAL_ALONE"].say()
+        return Initial(by_rank, (reason,), ("PRIMARY_REASON_ASSUMED",) if is_unusable else ())
     flags = ("PRIMARY_REASON_MISSING",) if policy.pro_initial_fallback == "hold" else ("PRIMARY_REASON_ASSUMED",)
     if policy.pro_initial_fallback == "longest":
         by_rank = min(_first_ones(candidates), key=lambda service: (-service.minutes, service.start, service.ids))
