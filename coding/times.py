@@ -29,7 +29,7 @@ def running_time(
     stretches: list[tuple[int, int]] = []
     for run in administration.runs:
         if run.start is None:
-            return (), ("NO_START",)
+            return (), () if _is_at_one_time(administration) else ("NO_START",)
         if run.stop is None:
             if administration.method in BY_HAND or _is_timeless(administration, identity, rules, is_office=is_office):
                 return (), ()
@@ -43,6 +43,12 @@ def running_time(
         timeless = _is_timeless(administration, identity, rules, is_office=is_office)
         return (), () if timeless else _zero_duration(policy, is_equal=not stretches)
     return union(stretches) if len(stretches) > 1 else tuple(stretches), ()
+
+
+def _is_at_one_time(administration: Administration) -> bool:
+    """Say whether a push or injection has one time, recorded as its stop: the time of a push is all it needs."""
+    runs = administration.runs
+    return administration.method in BY_HAND and len(runs) == 1 and runs[0].stop is not None
 
 
 def _instants(start_time: datetime, stop_time: datetime, policy: Policy) -> tuple[int, int]:
