@@ -13,6 +13,14 @@ from coding.services import Service, Technique
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 INFUSION = Technique.INFUSION
 
+# What decides a tie, as it is told: in the order of what stands behind the rank in `contest_key`.
+MINUTES, START, RESOURCE, NAME = "the most minutes", "the first start", "the rank of its resources", "its identifier"
+LONGEST_FIRST = (MINUTES, START, RESOURCE, NAME)
+DECIDED_BY = {
+    "first_start": (START, RESOURCE, MINUTES, NAME),
+    "resource_rank_first": (RESOURCE, MINUTES, START, NAME),
+}
+
 
 class Initial(NamedTuple):
     """The initial service of a site and how it was chosen."""
@@ -63,10 +71,18 @@ def _by_rank(initial: Service, candidates: Sequence[Service], policy: Policy) ->
     """Return why a service is initial by rank."""
     if len(candidates) == 1:
         return policy.wording["INITIAL_ALONE"].say()
-    rivals = sum([service.rank == initial.rank for service in candidates])
-    if rivals == 1:
+    rivals = [service for service in candidates if service.rank == initial.rank]
+    if len(rivals) == 1:
         return policy.wording["INITIAL_RANK"].say(rank=initial.rank, count=len(candidates))
-    return policy.wording["INITIAL_TIE"].say(rank=initial.rank, rivals=rivals, minutes=initial.minutes)
+    decided = _decided_by(rivals, policy)
+    return policy.wording["INITIAL_TIE"].say(rank=initial.rank, rivals=len(rivals), decided=decided)
+
+
+def _decided_by(rivals: Iterable[Service], policy: Policy) -> str:
+    """Return what set the first of several services of one rank apart from the second."""
+    first, second, *_ = sorted([contest_key(service, policy) for service in rivals])
+    names = DECIDED_BY.get(policy.initial_tiebreak, LONGEST_FIRST)
+    return next(name for name, one, other in zip(names, first[1:], second[1:], strict=True) if one != other)
 
 
 def _first_ones(candidates: Sequence[Service]) -> list[Service]:
