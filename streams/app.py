@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> faust.App:
         stream_buffer_maxsize=65536,  # recovery is three times as fast as with 4096
         broker_commit_interval=0.5,
         broker_max_poll_records=2000,
-        broker_session_timeout=30,
+        broker_session_timeout=settings.kafka_session.total_seconds(),
         producer_acks=-1,
         producer_linger=0,
         producer_max_request_size=16 * 1024 * 1024,

@@ -35,6 +35,7 @@ class Settings:
     replication: int = _meaning("copies of every topic on Kafka", 1)
     instance: str = _meaning("name of this worker on Kafka, its own and kept over restarts: it is back at once", "")
     kafka_transport: str = _meaning("own (holds streams back in a rebalance) or stock (Faust's)", "own")
+    kafka_session: timedelta = _meaning("a worker that is silent so long loses its partitions", timedelta(seconds=30))
     mllp_listen: str = _meaning("HOST:PORT of the MLLP listener", "127.0.0.1:2575")
     mllp_max_message: int = _meaning("largest HL7 message accepted, in bytes", 16 * 1024 * 1024)
     mllp_idle_timeout: timedelta = _meaning("close a connection that has been silent for so long", timedelta(hours=24))

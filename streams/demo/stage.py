@@ -64,12 +64,12 @@ class Stage:
             **self.environment,
         }
 
-    def start(self, name: str, command: str) -> None:
-        """Start `dripcode COMMAND` with its output in a log of its own."""
+    def start(self, name: str, command: str, more: Mapping[str, str] | None = None) -> None:
+        """Start `dripcode COMMAND`, with more settings if any, and its output in a log of its own."""
         log = (self.folder / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "streams", command],
-            env=self.variables(),
+            env={**self.variables(), **(more or {})},
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -103,6 +103,7 @@ class Play:
             "DRIPCODE_CLOSE_AFTER_DISCHARGE": "500ms",
             "DRIPCODE_CLOSE_CHECK_EVERY": "200ms",
             "DRIPCODE_INSTANCE": "worker-1",
+            "DRIPCODE_KAFKA_SESSION": "6s",
         }
         stage = Stage(self.broker.settings.data_dir, {**self.broker.environment, **quick, **self.environment})
         try:
@@ -175,3 +176,20 @@ class Killer:
             stage.start_worker()
             # Recovered or not, the next kill may come at any moment of its life.
             self.next = time.monotonic() + self.random.uniform(0.5, 4.0)
+
+
+class Guest:
+    """A second worker that comes in the middle and is killed a while later."""
+
+    def __init__(self, comes: float, stays: float) -> None:
+        self.comes = time.monotonic() + comes
+        self.leaves = self.comes + stays
+        self.is_gone = False
+
+    def __call__(self, stage: Stage) -> None:
+        now = time.monotonic()
+        if now > self.comes and "guest" not in stage.processes and not self.is_gone:
+            stage.start("guest", "run", {"DRIPCODE_INSTANCE": "worker-2", "DRIPCODE_METRICS_LISTEN": ""})
+        if now > self.leaves and not self.is_gone:
+            stage.kill("guest")
+            self.is_gone = True
