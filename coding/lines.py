@@ -11,6 +11,7 @@ from coding.encounter import Encounter
 from coding.findings import kind_named, status_of
 from coding.policy import Policy
 from coding.services import Draft, Note
+from coding.sites import recorded_names
 from coding.tables import catalogue, engine_numbers, rules_version
 
 Content = tuple[str, ...]  # what a line's id rests on
@@ -24,6 +25,7 @@ class Told(NamedTuple):
     encounter_id: str
     controls: Controls
     findings: Mapping[About, str]  # their ids
+    sites: Mapping[str, str]  # access site: as it was recorded
     seen: dict[Content, int]  # lines alike so far
 
 
@@ -41,7 +43,7 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
     findings = _findings(encounter.encounter_id, drafts, notes, controls)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
-    told = Told(encounter.encounter_id, controls, ids, {})
+    told = Told(encounter.encounter_id, controls, ids, recorded_names(encounter.administrations), {})
     lines = tuple([_line(draft, told) for draft in drafts])
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
@@ -79,7 +81,7 @@ def _line(draft: Draft, told: Told) -> ClaimLine:
         units=draft.units,
         service_family=entry.family,
         role=draft.role,
-        access_site=first.access_site or service.site,
+        access_site=first.access_site or told.sites.get(service.site, service.site),
         drug=first.drug,
         minutes=draft.minutes,
         administration_ids=service.ids,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
-from coding.encounter import Route
+from coding.encounter import Administration, Route
 from coding.services import Given
 
 VASCULAR = {Route.INTRAVENOUS, Route.UNKNOWN}
@@ -28,6 +29,15 @@ def site_key(access_site: str) -> str:
 def _recorded(access_site: str) -> str:
     """Return a site as it was recorded, in small letters."""
     return " ".join(access_site.casefold().split())
+
+
+def recorded_names(administrations: Iterable[Administration]) -> dict[str, str]:
+    """Return each site as it was first recorded, by what makes it one: in order of id, since order has no meaning."""
+    names: dict[str, str] = {}
+    for one in sorted(administrations, key=lambda one: one.administration_id):
+        if one.access_site:
+            names.setdefault(site_key(one.access_site), one.access_site)
+    return names
 
 
 def with_sites(given: list[Given]) -> list[Given]:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from coding import Setting, code_encounter, default_formulary, load_policy
 from coding.sites import site_key
+from tests.coding import build
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,12 @@ def test_different_places_are_different_sites(one, other):
 
 def test_a_site_named_by_its_lumen_alone_keeps_its_name():
     assert site_key("distal lumen")
+
+
+def test_a_line_without_a_site_of_its_own_shows_the_recorded_name_of_the_one_it_was_put_to():
+    given = [
+        build.administration("a1", "vancomycin", "infusion", "L_AC", "09:00", "10:00"),
+        build.administration("a2", "ondansetron", "push", "-", "10:10"),
+    ]
+    coded = code_encounter(build.encounter(given), load_policy(Setting.FACILITY), default_formulary())
+    assert [(line.code, line.access_site) for line in coded.lines] == [("96365", "L AC"), ("96375", "L AC")]
