@@ -136,9 +136,10 @@ def _plan_caps(plan: str) -> dict[str, int]:
     return {row["code"]: int(row["units"]) for row in rows if row["plan"] == plan}
 
 
-def _within(drafts: Iterable[Draft], over: Mapping[tuple[str, date], UnitLimit]) -> tuple[list[Draft], list[Note]]:
+def _within(drafts: list[Draft], over: Mapping[tuple[str, date], UnitLimit]) -> tuple[list[Draft], list[Note]]:
     """Return the drafts with absolute limits applied and the other exceeded ones flagged."""
     left = {key: limit.units for key, limit in over.items()}
+    exceeded = _exceeded(drafts, over)
     kept: list[Draft] = []
     notes: list[Note] = []
     for draft in drafts:
@@ -146,10 +147,20 @@ def _within(drafts: Iterable[Draft], over: Mapping[tuple[str, date], UnitLimit])
         if key not in over or not is_proposed(draft):
             kept.append(draft)
         elif not over[key].is_absolute:
-            kept.append(draft._replace(flags=(*draft.flags, "MUE_EXCEEDED")))
+            kept.append(draft._replace(shared=(*draft.shared, exceeded[key])))
         else:
             units = min(draft.units, left[key])
             left[key] -= units
             kept += [draft._replace(units=units, flags=(*draft.flags, "MAI2_CAPPED"))] if units else []
             notes += [] if units else [Note("MAI2_CAPPED", draft.service.ids)]
     return kept, notes
+
+
+def _exceeded(drafts: list[Draft], over: Mapping[tuple[str, date], UnitLimit]) -> dict[tuple[str, date], Note]:
+    """Return, for each exceeded limit, one finding that names every administration with a line of the code and date."""
+    ids: dict[tuple[str, date], set[str]] = {}
+    for draft in drafts:
+        key = (draft.code, draft.service_date)
+        if key in over and is_proposed(draft):
+            ids.setdefault(key, set()).update(draft.service.ids)
+    return {key: Note("MUE_EXCEEDED", tuple(sorted(of_key))) for key, of_key in ids.items()}

@@ -58,16 +58,18 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     return coded
 
 
-def _flags(draft: Draft) -> tuple[str, ...]:
-    """Return the kinds of findings of a draft, each once."""
-    flags = draft.service.flags + draft.flags
-    return tuple(dict.fromkeys(flags)) if len(flags) > 1 else flags
+def _about(draft: Draft) -> list[About]:
+    """Return the findings of a draft, each once: of its own administrations, and those that lines share."""
+    flags, ids = draft.service.flags + draft.flags, draft.service.ids
+    own: list[About] = [(kind, ids) for kind in (dict.fromkeys(flags) if len(flags) > 1 else flags)]
+    return [*own, *draft.shared] if draft.shared else own
 
 
 def _line(draft: Draft, told: Told) -> ClaimLine:
     """Return the claim line of a draft. Lines alike in everything are told apart by their number."""
-    service, flags = draft.service, _flags(draft)
-    entry, status, first = catalogue()[draft.code], status_of(flags), service.given[0].administration
+    service, about = draft.service, _about(draft)
+    status = status_of([kind for kind, _ in about])
+    entry, first = catalogue()[draft.code], service.given[0].administration
     how = (draft.code, *draft.modifiers, str(draft.units), status, str(draft.minutes))
     content = (told.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
     ordinal = told.seen[content] = told.seen.get(content, 0) + 1
@@ -87,7 +89,7 @@ def _line(draft: Draft, told: Told) -> ClaimLine:
         administration_ids=service.ids,
         message_control_ids=_controls(service.ids, told.controls),
         reasons=draft.reasons,
-        findings=tuple([told.findings[kind, service.ids] for kind in flags]) if flags else (),
+        findings=tuple([told.findings[one] for one in about]),
     )
 
 
@@ -104,8 +106,8 @@ def _findings(
     """Return one finding per kind and administrations, with the codes that depend on it."""
     stakes: dict[About, list[CodeAtStake]] = {}
     for draft in drafts:
-        for kind in _flags(draft):
-            stakes.setdefault((kind, draft.service.ids), []).append(CodeAtStake(draft.code, draft.units))
+        for about in _about(draft):
+            stakes.setdefault(about, []).append(CodeAtStake(draft.code, draft.units))
     for note in notes:
         stakes.setdefault(note, [])
     if not stakes:

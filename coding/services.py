@@ -98,3 +98,4 @@ class Draft(NamedTuple):
     minutes: int | None = None
     counted: Stretches = ()
     first_minute: int = 0
+    shared: tuple[Note, ...] = ()  # findings that are of several lines together, each naming all their administrations

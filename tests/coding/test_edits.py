@@ -1,0 +1,16 @@
+"""What the published edits say of the lines of a date. Source: NCCI medically unlikely edits."""
+
+from coding import CodeAtStake, Setting, Status, code_encounter, default_formulary, load_policy
+from tests.coding import build
+
+PUSHES = [build.administration(f"a{n:02}", "hydromorphone", "push", "L-AC", f"{n + 5:02}:00") for n in range(13)]
+
+
+def test_a_limit_that_many_lines_exceed_together_is_one_finding():
+    coded = code_encounter(build.encounter(PUSHES), load_policy(Setting.FACILITY, "medicare"), default_formulary())
+    exceeded = [finding for finding in coded.findings if finding.kind == "MUE_EXCEEDED"]
+    repeats = [line for line in coded.lines if line.code == "96376"]
+    assert [finding.codes_at_stake for finding in exceeded] == [(CodeAtStake("96376", 1),) * 12]
+    assert exceeded[0].administration_ids == tuple(f"a{n:02}" for n in range(1, 13))
+    assert {line.findings for line in repeats} == {(exceeded[0].finding_id,)}
+    assert {line.status for line in repeats} == {Status.REVIEW}
