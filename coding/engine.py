@@ -11,7 +11,7 @@ from coding.claim import CodedEncounter
 from coding.contest import Claim, Running, code_sites
 from coding.drugs import Formulary
 from coding.encounter import Encounter, Setting
-from coding.findings import is_holding
+from coding.findings import is_holding, without_line
 from coding.overlap import Concurrent
 from coding.policy import Policy
 from coding.presence import first_date, presence_of
@@ -98,7 +98,8 @@ def _running(outside: list[Given], services: list[Service], pumped: list[Note]) 
 def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:
     """Return notes for the flags of services that no draft carries."""
     told = {one for draft in drafts for one in draft.service.ids}
-    return [Note(kind, one.ids) for one in services if one.flags and one.ids[0] not in told for kind in one.flags]
+    silent = [one for one in services if one.flags and one.ids[0] not in told]
+    return [Note(kind, one.ids) for one in silent for kind in without_line(one.flags)]
 
 
 def _edited(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:

@@ -21,6 +21,7 @@ class Kind:
 
     severity: Severity
     text: str
+    needs_line: bool = False  # says nothing where no line comes of the administration
 
 
 LOOK = "The record carries a remark that has no description here; look at the record."
@@ -32,12 +33,14 @@ def kinds() -> Mapping[str, Kind]:
     """Return every described kind.
 
     Raises:
-        TableError: a row has other fields than severity and text.
+        TableError: a row lacks its severity or text, or has an unknown field.
     """
     rows = read_toml("findings.toml")
-    if any(set(row) != {"severity", "text"} for row in rows.values()):
-        raise TableError("findings.toml: every kind needs exactly severity and text")
-    return {kind: Kind(Severity(row["severity"]), row["text"]) for kind, row in rows.items()}
+    if any(not {"severity", "text"} <= set(row) <= {"severity", "text", "needs_line"} for row in rows.values()):
+        raise TableError("findings.toml: every kind needs severity and text, and may have needs_line")
+    return {
+        kind: Kind(Severity(row["severity"]), row["text"], row.get("needs_line", False)) for kind, row in rows.items()
+    }
 
 
 @cache
@@ -50,6 +53,11 @@ def kind_named(kind: str) -> Kind:
 def is_holding(flags: Iterable[str]) -> bool:
     """Say whether any of the kinds holds a line."""
     return any(kind_named(kind).severity is HOLD for kind in flags)
+
+
+def without_line(flags: Iterable[str]) -> list[str]:
+    """Return the kinds that still say something where no line comes of the administration."""
+    return [kind for kind in flags if not kind_named(kind).needs_line]
 
 
 def status_of(flags: Collection[str]) -> Status:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from coding.bench import service_of
 from coding.claim import Family, Role
 from coding.contest import Claim
+from coding.findings import without_line
 from coding.hours import additional_hours, all_hours
 from coding.policy import Policy
 from coding.rules import ChemotherapyRules, Rules, TherapeuticRules
@@ -42,7 +43,7 @@ def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[li
         codes = _codes(one, standing, claim)
         service = service_of(one, Technique.PUSH, claim.encounter, claim.zone)
         if service is None or not codes:
-            notes += [Note(kind, one.ids) for kind in one.flags]
+            notes += [Note(kind, one.ids) for kind in without_line(one.flags)]
             continue
         standing.with_initial.add(one.site)
         standing.drugs.add((one.site, one.identity.ingredient))

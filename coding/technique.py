@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from coding.claim import Family, Reason
 from coding.dates import MINUTE, instant
-from coding.findings import is_holding
+from coding.findings import is_holding, without_line
 from coding.hours import additional_hours
 from coding.policy import Policy
 from coding.rules import Rules
@@ -40,9 +40,9 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
         if one.flags and is_holding(one.flags):
             held.append(one)
         elif "NO_STOP_NO_LINE" in one.flags:
-            notes += [Note(kind, one.ids) for kind in one.flags]
+            notes += [Note(kind, one.ids) for kind in without_line(one.flags)]
         elif one.family is HYDRATION and (not one.stretches or one.administration.method in BY_HAND):
-            notes += [Note(kind, one.ids) for kind in ("HYD_BELOW_MINIMUM", *one.flags)]
+            notes += [Note(kind, one.ids) for kind in ("HYD_BELOW_MINIMUM", *without_line(one.flags))]
         elif one.stretches and one.administration.method not in BY_HAND:
             infusions.append(one)
         else:
