@@ -99,7 +99,7 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
         fluids = _flagged_beside(fluids, Covered([one for at, runs in running.items() if at != name for one in runs]))
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
-    elsewhere = [service for at, services in by_site.items() if at != name for service in services]
+    elsewhere = (service for at, services in by_site.items() if at != name for service in services)
     initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy, elsewhere)
     return Site(name, drugs, fluids, notes, initial)
 

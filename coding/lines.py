@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
 from coding.claim import ClaimLine, CodeAtStake, CodedEncounter, Finding
 from coding.encounter import Encounter
-from coding.findings import kind_named, status_of
+from coding.findings import READY, kind_named, status_of
 from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.sites import recorded_names
@@ -43,7 +43,7 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
     findings = _findings(encounter.encounter_id, drafts, notes, controls)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
-    told = Told(encounter.encounter_id, controls, ids, recorded_names(encounter.administrations), {})
+    told = Told(encounter.encounter_id, controls, ids, _sites(drafts, encounter), {})
     lines = tuple([_line(draft, told) for draft in drafts])
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
@@ -58,9 +58,18 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     return coded
 
 
-def _about(draft: Draft) -> list[About]:
+def _sites(drafts: Iterable[Draft], encounter: Encounter) -> Mapping[str, str]:
+    """Return the recorded names of the sites, when a draft's administration names none and was put to one."""
+    if any(one.service.site and not one.service.given[0].administration.access_site for one in drafts):
+        return recorded_names(encounter.administrations)
+    return {}
+
+
+def _about(draft: Draft) -> Sequence[About]:
     """Return the findings of a draft, each once: of its own administrations, and those that lines share."""
     flags, ids = draft.service.flags + draft.flags, draft.service.ids
+    if not flags:
+        return draft.shared
     own: list[About] = [(kind, ids) for kind in (dict.fromkeys(flags) if len(flags) > 1 else flags)]
     return [*own, *draft.shared] if draft.shared else own
 
@@ -68,7 +77,7 @@ def _about(draft: Draft) -> list[About]:
 def _line(draft: Draft, told: Told) -> ClaimLine:
     """Return the claim line of a draft. Lines alike in everything are told apart by their number."""
     service, about = draft.service, _about(draft)
-    status = status_of([kind for kind, _ in about])
+    status = status_of([kind for kind, _ in about]) if about else READY
     entry, first = catalogue()[draft.code], service.given[0].administration
     how = (draft.code, *draft.modifiers, str(draft.units), status, str(draft.minutes))
     content = (told.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
@@ -89,7 +98,7 @@ def _line(draft: Draft, told: Told) -> ClaimLine:
         administration_ids=service.ids,
         message_control_ids=_controls(service.ids, told.controls),
         reasons=draft.reasons,
-        findings=tuple([told.findings[one] for one in about]),
+        findings=tuple([told.findings[one] for one in about]) if about else (),
     )
 
 

@@ -12,7 +12,7 @@ from coding.encounter import Administration, Device, Method, Route
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Identity
-from coding.stretches import Stretches, minutes_of, union
+from coding.stretches import Stretches, union
 
 BY_HAND = {Method.PUSH, Method.INJECTION}
 VESSEL_OR_SKIN = {Route.INTRAVENOUS, Route.SUBCUTANEOUS, Route.INTRA_ARTERIAL, Route.UNKNOWN}
@@ -27,6 +27,7 @@ def running_time(
     A push or injection recorded at a moment has no running time, and lacks nothing.
     """
     stretches: list[tuple[int, int]] = []
+    ran = 0
     for run in administration.runs:
         if run.start is None:
             return (), () if _is_at_one_time(administration) else ("NO_START",)
@@ -39,7 +40,8 @@ def running_time(
             return (), ("NEGATIVE_DURATION",)
         if stop > start:
             stretches.append((start, stop))
-    if administration.method not in BY_HAND and not minutes_of(stretches):
+            ran += stop - start
+    if ran < MINUTE and administration.method not in BY_HAND:
         timeless = _is_timeless(administration, identity, rules, is_office=is_office)
         return (), () if timeless else _zero_duration(policy, is_equal=not stretches)
     return union(stretches) if len(stretches) > 1 else tuple(stretches), ()
