@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import faust
-from faust.types import EventT, StreamT
+from faust.types import TP, EventT, StreamT
 
 from streams import records
 from streams.apply import Applier, Inbound
@@ -80,6 +80,14 @@ class Desk:
             await self.writer.write(noted, [])
             raise errors[0]
 
+    def recovered(self, tp: TP) -> int:
+        """The next offset due in a partition, by what its tables hold; 0 when they do not tell."""
+        if tp.topic == self.topics.inbound:
+            return self.applier.partition(tp.partition).tally.next_offset
+        if tp.topic == self.topics.closed:
+            return self.issuer.partition(tp.partition).progress.next_offset
+        return 0
+
     def due_commands(self) -> list[Record]:
         """Close commands for what is due in the partitions this worker owns."""
         now = time.time()
@@ -93,7 +101,7 @@ class Desk:
 def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
     """Subscribe the agents and start the timers on an app."""
     topics = desk.topics
-    watchdog = Watchdog(app, desk.metrics, settings.stuck_after.total_seconds())
+    watchdog = Watchdog(app, desk.metrics, settings.stuck_after.total_seconds(), desk.recovered)
 
     def topic(*names: str) -> faust.TopicT:
         return app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")

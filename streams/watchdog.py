@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
@@ -21,14 +21,22 @@ class Stuck(Explained):
 
 
 class Watchdog:
-    """Remembers, per partition, how far it came and when it last moved."""
+    """Remembers, per partition, how far it came and when it last moved.
 
-    def __init__(self, app: faust.App, metrics: WorkerMetrics, stuck_after: float) -> None:
+    `recovered` says how far a partition was done by whoever had it before, as far as the tables tell; 0 for unknown.
+    Without it a partition that never moves after a restart would have no lag.
+    """
+
+    def __init__(
+        self, app: faust.App, metrics: WorkerMetrics, stuck_after: float, recovered: Callable[[TP], int]
+    ) -> None:
         self.app = app
         self.metrics = metrics
         self.stuck_after = stuck_after
+        self.recovered = recovered
         self._done: dict[TP, int] = {}
         self._moved: dict[TP, float] = {}
+        self._rebalances = 0
 
     def progressed(self, events: Sequence[EventT[Any]]) -> None:
         """Note that these events were written and acknowledged."""
@@ -41,6 +49,11 @@ class Watchdog:
     async def check(self) -> None:
         """Crash the app when a partition that we own has lag and stands still."""
         consumer = self.app.consumer
+        if self.app.rebalancing_count != self._rebalances:
+            # Another worker may have had our partitions since, and brought them further than we know.
+            self._rebalances = self.app.rebalancing_count
+            self._done.clear()
+            self._moved.clear()
         if self.app.rebalancing or not self.app.tables.actives_ready:
             self._moved.clear()
             return
@@ -50,9 +63,8 @@ class Watchdog:
         for tp in consumer.assignment():
             if tp.topic in changelogs:
                 continue
-            highwater = consumer.highwater(tp)
-            done = self._done.get(tp)
-            lag = max(0, (highwater or 0) - done) if done is not None else 0
+            done = max(self._done.get(tp, 0), self.recovered(tp))
+            lag = max(0, (consumer.highwater(tp) or 0) - done) if done else 0
             lags[tp.topic] = lags.get(tp.topic, 0) + lag
             moved = self._moved.setdefault(tp, now)
             if not lag:

@@ -40,7 +40,7 @@ class Tables:
 
 class App:
     def __init__(self) -> None:
-        self.consumer, self.tables, self.rebalancing = Consumer(), Tables(), False
+        self.consumer, self.tables, self.rebalancing, self.rebalancing_count = Consumer(), Tables(), False, 0
         self.crashes: list[BaseException] = []
 
     async def crash(self, reason: BaseException) -> None:
@@ -60,7 +60,7 @@ def check(dog: Watchdog) -> None:
 
 def test_lag_that_does_not_move_ends_the_worker(clock: list[float]) -> None:
     app = App()
-    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
     dog.progressed([Event(9)])  # type: ignore[list-item]
     app.consumer.end = 15
     check(dog)
@@ -73,7 +73,7 @@ def test_lag_that_does_not_move_ends_the_worker(clock: list[float]) -> None:
 
 def test_lag_that_moves_does_not(clock: list[float]) -> None:
     app = App()
-    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
     app.consumer.end = 1000
     for offset in range(100):
         dog.progressed([Event(offset)])  # type: ignore[list-item]
@@ -84,7 +84,7 @@ def test_lag_that_moves_does_not(clock: list[float]) -> None:
 
 def test_silence_without_lag_does_not(clock: list[float]) -> None:
     app = App()
-    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
     dog.progressed([Event(9)])  # type: ignore[list-item]
     app.consumer.end = 10
     for _ in range(10):
@@ -95,7 +95,7 @@ def test_silence_without_lag_does_not(clock: list[float]) -> None:
 
 def test_a_rebalance_starts_the_wait_anew(clock: list[float]) -> None:
     app = App()
-    dog = Watchdog(app, WorkerMetrics(), stuck_after=60)  # type: ignore[arg-type]
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
     dog.progressed([Event(9)])  # type: ignore[list-item]
     app.consumer.end = 15
     check(dog)
@@ -105,4 +105,25 @@ def test_a_rebalance_starts_the_wait_anew(clock: list[float]) -> None:
     app.rebalancing = False
     clock[0] += 59
     check(dog)
+    assert app.crashes == []
+
+
+def test_a_partition_that_never_moves_after_a_restart_ends_the_worker_too(clock: list[float]) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 10)  # type: ignore[arg-type]
+    app.consumer.end = 15
+    check(dog)
+    clock[0] += 61
+    check(dog)
+    assert [str(crash) for crash in app.crashes] == ["hl7.inbound[0]: 5 waiting, none done for 61 s"]
+
+
+def test_what_another_worker_did_in_between_is_no_lag(clock: list[float]) -> None:
+    app, recovered = App(), [10]
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: recovered[0])  # type: ignore[arg-type]
+    dog.progressed([Event(9)])  # type: ignore[list-item]
+    app.rebalancing_count, app.consumer.end, recovered[0] = 1, 200, 200
+    for _ in range(3):
+        check(dog)
+        clock[0] += 61
     assert app.crashes == []
