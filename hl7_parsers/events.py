@@ -217,7 +217,7 @@ class EncounterReopened(EncounterEvent, frozen=True, kw_only=True, tag=True):
 
 
 class EncounterCancelled(EncounterEvent, frozen=True, kw_only=True, tag=True):
-    """The visit was cancelled (A11): administrations on it need a new home."""
+    """The visit was cancelled (A11) or its record deleted (A23): administrations on it need a new home."""
 
 
 class EncounterMoved(EncounterEvent, frozen=True, kw_only=True, tag=True):
@@ -226,6 +226,13 @@ class EncounterMoved(EncounterEvent, frozen=True, kw_only=True, tag=True):
 
 class EncounterClassChanged(EncounterEvent, frozen=True, kw_only=True, tag=True):
     """Outpatient to inpatient or back (A06, A07)."""
+
+
+class EncounterSwapped(EncounterEvent, frozen=True, kw_only=True, tag=True):
+    """Two patients changed beds (A17). The message's own patient and visit are the first; these are the second."""
+
+    other_patient: Patient
+    other_visit: Visit
 
 
 class EncounterMerged(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -263,6 +270,7 @@ AnyEvent = (
     | EncounterCancelled
     | EncounterMoved
     | EncounterClassChanged
+    | EncounterSwapped
     | EncounterMerged
 )
 

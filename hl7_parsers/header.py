@@ -77,8 +77,8 @@ def _authority(raw: str, pid: Segment) -> str:
     return value_in(raw, 4, 1, pid.delimiters) or value_in(raw, 4, 2, pid.delimiters)
 
 
-def read_patient(message: Er7) -> Patient:
-    """The one patient of the message.
+def read_patient(message: Er7, *, is_first_enough: bool = False) -> Patient:
+    """The one patient of the message, or the first of one that is about several by its nature.
 
     Raises:
         MissingPatient: there is no PID, or no id in it.
@@ -87,14 +87,18 @@ def read_patient(message: Er7) -> Patient:
     found = [patient_of(pid) for pid in message.all("PID")]
     if not found or found[0] is None:
         raise MissingPatient("NO_PATIENT", "PID-3", "send the patient's id, with its type in PID-3.5")
-    if any(other is not None and other.id != found[0].id for other in found[1:]):
+    if not is_first_enough and any(other is not None and other.id != found[0].id for other in found[1:]):
         raise UnreadableMessage("TWO_PATIENTS", "PID[2]", "send one patient in a message")
     return found[0]
 
 
 def read_visit(message: Er7, times: Times) -> Visit:
+    """The visit of the message's first PV1 and PID."""
+    return visit_of(message.first("PV1"), message.first("PID"), times)
+
+
+def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:
     """The visit: PV1-19, else PID-18, else PV1-50; empty when none of them is there."""
-    pv1, pid = message.first("PV1"), message.first("PID")
     sources = ((pv1, 19), (pid, 18), (pv1, 50))
     identifier, place = "", ""
     for segment, field in sources:

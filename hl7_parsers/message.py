@@ -81,7 +81,7 @@ def _read(message: er7.Er7, profile: SenderProfile) -> Message:
     head = header.read_header(message, times.clock, sent)
     kind, _, trigger = head.kind.partition("^")
     _refuse_other_types(kind, trigger)
-    patient = header.read_patient(message)
+    patient = header.read_patient(message, is_first_enough=adt.may_name_several_patients(head.kind))
     visit = header.read_visit(message, times)
     found = _events(message, head, visit, times, profile)
     return Message(head, patient, visit, found, tuple(times.remarks))
@@ -95,6 +95,8 @@ def _refuse_other_types(kind: str, trigger: str) -> None:
     if kind not in known:
         raise UnsupportedMessage("TYPE_NOT_CODED", "MSH-9.1", "nothing is coded from messages of this type")
     if trigger not in known[kind]:
+        if kind == "ADT":
+            raise adt.refuse(trigger)
         raise UnsupportedMessage("TRIGGER_NOT_CODED", "MSH-9.2", "nothing is coded from this trigger event")
 
 
@@ -102,7 +104,7 @@ def _events(message: er7.Er7, head: Header, visit: Visit, times: Times, profile:
     kind, _, trigger = head.kind.partition("^")
     found: Sequence[Event]
     if kind == "ADT":
-        found = [adt.read_encounter(message, trigger, visit, times, head.time)]
+        found = adt.read_encounter(message, trigger, visit, times, head.time)
     elif kind == "RDE":
         found = rde.read_orders(message, times, profile)
         if not found:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hl7_parsers import Message, UnsupportedMessage, events, parse_message
+from hl7_parsers import Message, UnreadableMessage, UnsupportedMessage, events, parse_message
 from hl7_parsers.events import EncounterEvent
 from tests.hl7_parsers.samples import MSH, PID, message
 
@@ -71,8 +71,56 @@ def test_a_discharge_that_is_deleted_stands_in_the_visit() -> None:
     assert read("A08", EVN, PV1.replace("20250106110000-0500", '""')).visit.is_discharge_deleted
 
 
-@pytest.mark.parametrize("trigger", ["A05", "A28", "A40", "A60", "", "O17", "Z99"])
-def test_other_triggers_are_refused_as_not_coded(trigger: str) -> None:
+@pytest.mark.parametrize(
+    ("trigger", "reason"),
+    [
+        ("A05", "PLANNED_ONLY"),
+        ("A38", "PLANNED_ONLY"),
+        ("A14", "PLANNED_ONLY"),
+        ("A27", "PLANNED_ONLY"),
+        ("A10", "WHEREABOUTS_ONLY"),
+        ("A24", "LINK_ONLY"),
+        ("A37", "LINK_ONLY"),
+        ("A21", "LEAVE_ONLY"),
+        ("A53", "LEAVE_ONLY"),
+        ("A54", "STAFF_ONLY"),
+        ("", "TRIGGER_NOT_CODED"),
+        ("O17", "TRIGGER_NOT_CODED"),
+        ("Z99", "TRIGGER_NOT_CODED"),
+    ],
+)
+def test_other_triggers_are_refused_for_a_reason(trigger: str, reason: str) -> None:
     with pytest.raises(UnsupportedMessage) as refused:
         read(trigger, "EVN")
-    assert (refused.value.reason, refused.value.place) == ("TRIGGER_NOT_CODED", "MSH-9.2")
+    assert (refused.value.reason, refused.value.place) == (reason, "MSH-9.2")
+
+
+@pytest.mark.parametrize("trigger", ["A28", "A29", "A31", "A60"])
+def test_news_about_a_person_says_nothing_of_an_encounter(trigger: str) -> None:
+    found = read(trigger, EVN, "PV1|1|O")
+    assert found.events == ()
+    assert found.remarks == (events.Remark("PERSON_ONLY", "MSH-9.2"),)
+
+
+def test_news_about_a_person_that_names_a_visit_updates_it() -> None:
+    assert type(event("A31")) is events.EncounterUpdated
+
+
+def test_a_deleted_visit_is_cancelled() -> None:
+    assert type(event("A23")) is events.EncounterCancelled
+
+
+def test_a_swap_names_both_patients_and_their_visits() -> None:
+    other = [PID.replace("SYN001", "SYN002"), PV1.replace("V001", "V002")]
+    raw = message(MSH.replace("RAS^O17^RAS_O17", "ADT^A17"), EVN, PID, PV1, *other)
+    found = parse_message(raw)
+    (swap,) = found.events
+    assert isinstance(swap, events.EncounterSwapped)
+    assert (found.patient.id, found.visit.id) == ("SYN001", "V001")
+    assert (swap.other_patient.id, swap.other_visit.id) == ("SYN002", "V002")
+
+
+def test_a_swap_with_one_patient_is_no_swap() -> None:
+    with pytest.raises(UnreadableMessage) as refused:
+        read("A17")
+    assert (refused.value.reason, refused.value.place) == ("SWAP_INCOMPLETE", "PID[2]-3")
