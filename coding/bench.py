@@ -78,9 +78,17 @@ def continued(ones: list[Given], bench: Bench) -> list[Given]:
     return [*[one for one in ones if one not in ran], *[_as_one(run) for run in runs]]
 
 
-def edged(one: Given, least: int, more: int) -> Given:
-    """Return an infusion outside the contest, saying so when one minute more or less changes its code or units."""
-    if one.administration.method in BY_HAND or not is_on_edge(minutes_of(one.stretches), least, more):
+def edged(one: Given, least: int, more: int | None = None) -> Given:
+    """Return an infusion outside the contest, saying so when one minute more or less changes its code or units.
+
+    Args:
+        one: the infusion.
+        least: the fewest minutes that count as one.
+        more: the fewest minutes past a full hour that make one more; None where its hours are not reported.
+    """
+    minutes = minutes_of(one.stretches)
+    on_edge = minutes in (least - 1, least) if more is None else is_on_edge(minutes, least, more)
+    if one.administration.method in BY_HAND or not on_edge:
         return one
     return one._replace(flags=(*one.flags, "BOUNDARY_MINUTE"))
 

@@ -9,7 +9,7 @@ from coding.bench import service_of
 from coding.claim import Family, Role
 from coding.contest import Claim
 from coding.findings import without_line
-from coding.hours import additional_hours, all_hours
+from coding.hours import additional_hours, all_hours, repeat_hours
 from coding.policy import Policy
 from coding.rules import ChemotherapyRules, Rules, TherapeuticRules
 from coding.services import Draft, Given, Note, Service, Technique
@@ -25,11 +25,14 @@ class Standing(NamedTuple):
 
     with_initial: set[str]
     drugs: set[tuple[str, str]]  # access site, ingredient
+    infused: set[tuple[str, str]]  # those of them that have the line of an infusion
 
 
 def standing_of(services: Iterable[Service], drafts: Iterable[Draft]) -> Standing:
     """Return what the services in the contest leave for the held."""
-    return Standing({draft.service.site for draft in drafts}, {(one.site, one.ingredient) for one in services})
+    drugs = {(one.site, one.ingredient) for one in services}
+    infused = {(one.site, one.ingredient) for one in services if one.technique is Technique.INFUSION}
+    return Standing({draft.service.site for draft in drafts}, drugs, infused)
 
 
 def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[list[Draft], list[Note]]:
@@ -47,6 +50,8 @@ def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[li
             continue
         standing.with_initial.add(one.site)
         standing.drugs.add((one.site, one.identity.ingredient))
+        if not _is_push(one, claim.rules):
+            standing.infused.add((one.site, one.identity.ingredient))
         reasons = (claim.policy.wording["HELD"].say(missing=", ".join(one.flags)),)
         minutes = service.minutes or None
         drafts += [
@@ -86,10 +91,25 @@ def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
         return _repeat_push(one, claim)
     if _is_push(one, rules):
         return [(family.push_sequential_code if has_initial else family.push_initial_code, 1, role)]
+    if (one.site, one.identity.ingredient) in standing.infused:
+        return _repeat_dose(one, minutes, claim)
     first = (family.sequential_code if has_initial else family.initial_code, 1, role)
     return _with_hours(
         first, family.additional_code, minutes, policy.additional_hour_min or family.additional_minutes_min
     )
+
+
+def _repeat_dose(one: Given, minutes: int, claim: Claim) -> list[Code]:
+    """Return codes and units of a later infusion of a drug that the site has, as the policy takes it."""
+    family, how = _family(one, claim.rules), claim.policy.same_drug
+    more = claim.policy.additional_hour_min or family.additional_minutes_min
+    if how == "as_push" and one.family is not Family.CHEMOTHERAPY:
+        return _repeat_push(one, claim)
+    if how == "sequential":
+        return _with_hours((family.sequential_code, 1, Role.SEQUENTIAL), family.additional_code, minutes, more)
+    least = more if how == "per_dose_31" else family.initial_minutes_min
+    hours = repeat_hours(minutes, least, more)
+    return [(family.additional_code, hours, Role.ADDITIONAL_HOUR)] if hours else []
 
 
 def _repeat_push(one: Given, claim: Claim) -> list[Code]:

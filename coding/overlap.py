@@ -103,17 +103,18 @@ class InfusionCoder:
         left = self.counted.left_of(lead.stretches)
         net = minutes_of(left)
         shared = lead.minutes - net
+        edge = ("BOUNDARY_MINUTE",) if net == family.initial_minutes_min - 1 else ()  # one more would be sequential
         if self.policy.overlap == "any_overlap_concurrent" and shared and lead.family is Family.THERAPEUTIC:
             self._concurrent(lead, shared, net)
         elif net >= family.initial_minutes_min:
             self._sequential(lead, left, shared)
         elif lead.family is CHEMOTHERAPY:
             reason = self.policy.wording["CHEMO_TOGETHER"].say(net=net, shared=shared, least=family.initial_minutes_min)
-            flags = ("CHEMO_CONCURRENT", "UNLISTED")
+            flags = ("CHEMO_CONCURRENT", "UNLISTED", *edge)
             line = Line(self.rules.chemotherapy.unlisted_code, Role.CONCURRENT, (reason,), flags)
             self.drafts.append(_untimed(lead, line))
         else:
-            self._concurrent(lead, shared, net)
+            self._concurrent(lead, shared, net, edge)
 
     def _sequential(self, lead: Service, left: Stretches, shared: int) -> None:
         """Code a drug that has enough minutes of its own."""
@@ -130,10 +131,10 @@ class InfusionCoder:
         line = Line(self._family(lead).sequential_code, Role.SEQUENTIAL, reasons, flags)
         self._timed(_first_hour(lead, line, counted, minutes))
 
-    def _concurrent(self, lead: Service, shared: int, net: int) -> None:
+    def _concurrent(self, lead: Service, shared: int, net: int, edge: tuple[str, ...] = ()) -> None:
         """Code a therapeutic drug that ran beside another; once, then it is included."""
         enough = 1 if self.policy.overlap == "any_overlap_concurrent" else self.policy.concurrent_min
-        flags = () if shared >= enough else ("PARTIAL_OVERLAP",)
+        flags = edge if shared >= enough else ("PARTIAL_OVERLAP", *edge)
         if not self.concurrent.take(lead):
             self.notes += [Note(kind, lead.ids) for kind in ("CONCURRENT_INCLUDED", *flags)]
             return
@@ -159,11 +160,12 @@ class InfusionCoder:
         left = self.counted.left_of(dose.stretches)
         minutes = minutes_of(left)
         least = self._more(dose) if how == "per_dose_31" else family.initial_minutes_min
+        edge = ("BOUNDARY_MINUTE",) if is_on_edge(minutes, least, self._more(dose)) else ()
         if minutes < least:
-            self.notes.append(Note("REPEAT_BELOW_MINIMUM", dose.ids))
+            self.notes += [Note(kind, dose.ids) for kind in ("REPEAT_BELOW_MINIMUM", *edge)]
             return
         self.counted.add(dose.stretches)
-        reasons, flags = (self.policy.wording["REPEAT_DOSE"].say(minutes=minutes),), ("SAME_DRUG_REPEAT",)
+        reasons, flags = (self.policy.wording["REPEAT_DOSE"].say(minutes=minutes),), ("SAME_DRUG_REPEAT", *edge)
         if how == "as_push" and dose.family is Family.THERAPEUTIC:
             line = Line(self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, reasons, flags)
             self.drafts.append(_untimed(dose, line))

@@ -16,16 +16,18 @@ from coding.times import BY_HAND
 def pumps(ones: list[Given], bench: Bench) -> None:
     """Code the start, or the refill, of a pump that the patient carries."""
     rules = bench.rules.chemotherapy
+    on_clinics_pump = bench.policy.prolonged_pump == "G0498"
     for one in ones:
+        edge = ("BOUNDARY_MINUTE",) if minutes_of(one.stretches) == rules.prolonged_minutes + 1 else ()
         if is_implanted_pump(one.administration):
             bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")
         elif _is_refill(one):
             bench.add(one, rules.portable_refill_code, "PUMP_REFILL")
         elif one.family is not Family.CHEMOTHERAPY:
-            bench.add(one, bench.rules.therapeutic.prolonged_pump_code, "PUMP_START")
+            bench.add(one, bench.rules.therapeutic.prolonged_pump_code, "PUMP_START", *edge)
         else:
-            on_clinics_pump = bench.policy.prolonged_pump == "G0498"
-            bench.add(one, rules.clinic_pump_code if on_clinics_pump else rules.prolonged_pump_code, "PUMP_START")
+            code = rules.clinic_pump_code if on_clinics_pump else rules.prolonged_pump_code
+            bench.add(one, code, "PUMP_START", *edge)
 
 
 def _is_refill(one: Given) -> bool:
@@ -38,18 +40,25 @@ def arteries(ones: list[Given], bench: Bench) -> None:
     rules, is_office = bench.rules.chemotherapy, bench.claim.is_office
     least, more = rules.initial_minutes_min, rules.additional_minutes_min
     for one in continued(ones, bench):
-        long = minutes_of(one.stretches) >= least and one.administration.method not in BY_HAND
-        if one.identity.drug_class is not DrugClass.CHEMOTHERAPY and long:  # the code is of an injection
-            bench.add(one, bench.rules.therapeutic.unlisted_code, "ARTERY", "UNLISTED")
-        elif one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
-            bench.add(one, bench.rules.therapeutic.intra_arterial_code, "ARTERY")
+        if one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
+            _therapeutic_artery(one, bench)
         elif starts_pump(one.administration, one.family, one.stretches, bench.rules, is_office=is_office):
             bench.add(one, rules.intra_arterial_pump_code, "PUMP_START")
-        elif long:
+        elif minutes_of(one.stretches) >= least and one.administration.method not in BY_HAND:
             codes = (rules.intra_arterial_initial_code, rules.intra_arterial_additional_code)
             bench.add_hours(edged(one, least, more), codes, more, "ARTERY")
         else:
             bench.add(edged(one, least, more), rules.intra_arterial_push_code, "ARTERY")
+
+
+def _therapeutic_artery(one: Given, bench: Bench) -> None:
+    """Code a therapeutic drug into an artery: the code is of an injection, an infusion has none."""
+    rules = bench.rules.therapeutic
+    least = rules.initial_minutes_min
+    if minutes_of(one.stretches) >= least and one.administration.method not in BY_HAND:
+        bench.add(edged(one, least), rules.unlisted_code, "ARTERY", "UNLISTED")
+    else:
+        bench.add(edged(one, least), rules.intra_arterial_code, "ARTERY")
 
 
 def cavities(ones: list[Given], bench: Bench) -> None:

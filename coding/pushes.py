@@ -111,12 +111,13 @@ class PushCoder:
 
     def _again(self, push: Service, since: int) -> None:
         """Code the same drug again when more than the interval has passed since it was last reported or infused."""
-        elapsed = (push.start - since) // MINUTE
-        if elapsed <= self.rules.therapeutic.push_interval_minutes:
-            self.notes.append(Note("PUSH_TOO_SOON", push.ids))
+        elapsed, interval = (push.start - since) // MINUTE, self.rules.therapeutic.push_interval_minutes
+        edge = ("BOUNDARY_MINUTE",) if elapsed in (interval, interval + 1) else ()
+        if elapsed <= interval:
+            self.notes += [Note(kind, push.ids) for kind in ("PUSH_TOO_SOON", *edge)]
             return
         reason = self.policy.wording["PUSH_AGAIN"].say(elapsed=elapsed)
-        self._report(push, self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, (reason,))
+        self._report(push, self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, (reason,), edge)
 
     def _report(
         self, push: Service, code: str, role: Role, reasons: tuple[Reason, ...], flags: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from coding.claim import Family, Reason
 from coding.dates import MINUTE, instant
+from coding.devices import is_portable_pump
 from coding.findings import is_holding, without_line
 from coding.hours import additional_hours
 from coding.policy import Policy
@@ -59,6 +60,8 @@ def _with_length(one: Given, rules: Rules) -> Given:
             return one
         long = "PUSH_LONG" if minutes <= limits.push_review_minutes_max else "MODE_TIME_CONFLICT"
         return one._replace(flags=(*one.flags, long))
+    if minutes == rules.chemotherapy.prolonged_minutes and is_portable_pump(one.administration):
+        return one._replace(flags=(*one.flags, "BOUNDARY_MINUTE"))  # one minute more would be the start of a pump
     if minutes > limits.long_run_minutes:
         long = "LONG_RUN" if minutes <= limits.rejected_run_minutes else "LONG_RUN_REJECTED"
         return one._replace(flags=(*one.flags, long))

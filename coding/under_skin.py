@@ -72,11 +72,11 @@ def skin_infusions(ones: list[Given], bench: Bench) -> None:
     least, more = rules.initial_minutes_min, rules.additional_minutes_min
     long = [one for one in ones if minutes_of(one.stretches) >= least]
     for one in [one for one in ones if one not in long]:
-        bench.add(edged(one, least, more), bench.rules.therapeutic.injection_code, "SKIN_INFUSION_SHORT")
+        bench.add(edged(one, least), bench.rules.therapeutic.injection_code, "SKIN_INFUSION_SHORT")
     if long:
         first, *others = sorted(long, key=lambda one: (-minutes_of(one.stretches), one.start, one.ids))
         codes = (rules.initial_code, rules.additional_code)
         bench.add_hours(edged(first, least, more), codes, more, "SKIN_INFUSION")
         for one in others[:1]:
-            bench.add(one, rules.set_up_code, "SKIN_SET_UP", role=Role.SEQUENTIAL)
+            bench.add(edged(one, least), rules.set_up_code, "SKIN_SET_UP", role=Role.SEQUENTIAL)
         bench.leave("SKIN_SET_UP_INCLUDED", others[1:])
