@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from coding.bags import Bag, put_together
@@ -25,6 +25,8 @@ NOT_GIVEN = Completion.NOT_GIVEN
 COMPLETION_UNKNOWN = Completion.UNKNOWN
 ROUTE_UNKNOWN = Route.UNKNOWN
 INTRAMUSCULAR = Route.INTRAMUSCULAR
+INTRAVENOUS = Route.INTRAVENOUS
+THERAPEUTIC = DrugClass.THERAPEUTIC
 HYDRATION = DrugClass.HYDRATION
 CHEMOTHERAPY = DrugClass.CHEMOTHERAPY
 SUBCUTANEOUS = Route.SUBCUTANEOUS
@@ -44,6 +46,7 @@ INCLUDED = {
     DrugClass.OTHER: "NOT_A_SERVICE",
 }
 BY_ANY_ROUTE = {DrugClass.VACCINE, DrugClass.BLOOD_PRODUCT}
+BY_ID = attrgetter("administration_id")
 
 
 class Record(NamedTuple):
@@ -61,7 +64,7 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
     notes: list[Note] = []
     whole = _of_whole_encounter(encounter, record)
     kept: list[Administration] = []
-    for administration in sorted(encounter.administrations, key=lambda one: one.administration_id):
+    for administration in sorted(encounter.administrations, key=BY_ID):
         if whole or administration.completion is NOT_GIVEN:
             notes.append(Note(whole or "NOT_GIVEN", (administration.administration_id,)))
         else:
@@ -75,7 +78,10 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
     for administration, ids in bags:
         identity = identify(administration, formulary, record.policy)
         kind = excluded(administration, identity, record.policy)
-        one = Note(kind, ids) if kind else _timed(administration, ids, identity, record)
+        if kind:
+            notes.append(Note(kind, ids))
+            continue
+        one = _timed(administration, ids, identity, record)
         if isinstance(one, Note):
             notes.append(one)
         else:
@@ -107,7 +113,8 @@ def _without_duplicates(kept: list[Administration]) -> tuple[list[Administration
 def excluded(administration: Administration, identity: Identity, policy: Policy) -> str:
     """Return the kind of note that says why an administration is no line of ours; "" when it may be one."""
     route, drug_class = administration.route, identity.drug_class
-    if drug_class in BY_ANY_ROUTE:
+    is_usual = drug_class is THERAPEUTIC and route is INTRAVENOUS and not identity.tag  # nothing below speaks of it
+    if is_usual or drug_class in BY_ANY_ROUTE:
         return ""
     if route in NOT_OURS or (route in CHEMOTHERAPY_ONLY and drug_class is not CHEMOTHERAPY):
         return "ROUTE_NOT_OURS"
@@ -115,7 +122,7 @@ def excluded(administration: Administration, identity: Identity, policy: Policy)
         return "FLUSH_INCLUDED"
     if drug_class is HYDRATION:
         return _fluid_excluded(administration, policy)
-    if drug_class is DrugClass.SELF_ADMINISTERED and route is Route.INTRAVENOUS:  # nobody takes it himself by vein
+    if drug_class is DrugClass.SELF_ADMINISTERED and route is INTRAVENOUS:  # nobody takes it himself by vein
         return ""
     return INCLUDED.get(drug_class) or _by_policy(identity, route, policy)
 
@@ -169,12 +176,14 @@ def has_word(said: str, purpose: str) -> bool:
 def _timed(administration: Administration, ids: tuple[str, ...], identity: Identity, record: Record) -> Given | Note:
     """Return an administration with its running time inside the outpatient stay, or a note when it lies outside."""
     stretches, wrong = running_time(administration, identity, record.policy, record.rules, is_office=record.is_office)
-    flags = (*identity.flags, *wrong, *_of_record(administration, identity, record))
+    flags = identity.flags + wrong
+    if said := _of_record(administration, identity, record):
+        flags = (*flags, *said)
     start_time = administration.runs[0].start or first_time(administration)
     start = stretches[0][0] if stretches else instant(start_time) if start_time else 0
-    if start_time and record.presence.is_bounded and not is_portable_pump(administration):  # it leaves with the patient
-        stop = stretches[-1][1] if stretches else start
-        kept, kinds = inside(stretches, start, stop, record.presence)
+    stop = stretches[-1][1] if stretches else start
+    kept, kinds = inside(stretches, start, stop, record.presence) if start_time else (stretches, ())
+    if start_time and kinds and not is_portable_pump(administration):  # it leaves with the patient
         if "INPATIENT" in kinds:
             return Note("INPATIENT", ids)
         flags, stretches = (*flags, *kinds), kept
@@ -191,7 +200,7 @@ def first_time(administration: Administration) -> datetime | None:
     return next((time for run in administration.runs for time in (run.start, run.stop) if time), None)
 
 
-def _of_record(administration: Administration, identity: Identity, record: Record) -> Iterable[str]:
+def _of_record(administration: Administration, identity: Identity, record: Record) -> list[str]:
     """Return what the record lacks or says besides the times."""
     flags = [kind.upper() for kind in administration.remarks] if administration.remarks else []
     if administration.completion is COMPLETION_UNKNOWN:
@@ -223,7 +232,13 @@ def _is_late(administration: Administration, limits: Limits) -> bool:
     event = administration.runs[-1].stop or administration.runs[-1].start
     if event is None or administration.charted_at is None:
         return False
-    return administration.charted_at - event > timedelta(minutes=limits.late_entry_minutes)
+    return administration.charted_at - event > _length_of(limits.late_entry_minutes)
+
+
+@lru_cache
+def _length_of(minutes: int) -> timedelta:
+    """Return so many minutes."""
+    return timedelta(minutes=minutes)
 
 
 def _of_fluid(administration: Administration, limits: Limits) -> list[str]:

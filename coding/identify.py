@@ -48,7 +48,7 @@ def identify(administration: Administration, formulary: Formulary, policy: Polic
 
 def _single(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
     """Return the identity of one drug; remembered per policy, since a hospital gives the same drugs again and again."""
-    key = (drug, formulary)
+    key = (drug.name, drug.code, drug.code_system, formulary)
     identity = policy.identities.get(key)
     if identity is None:
         identity = _looked_up(drug, formulary, policy)

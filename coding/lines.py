@@ -14,9 +14,10 @@ from coding.services import Draft, Note
 from coding.sites import recorded_names
 from coding.tables import catalogue, engine_numbers, rules_version
 
-Content = tuple[str, ...]  # what a line's id rests on
 Controls = Mapping[str, tuple[str, ...]]  # administration: control ids of its messages
 About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrations
+
+ID_LENGTH = engine_numbers()["id_length"]
 
 
 class Told(NamedTuple):
@@ -26,12 +27,12 @@ class Told(NamedTuple):
     controls: Controls
     findings: Mapping[About, str]  # their ids
     sites: Mapping[str, str]  # access site: as it was recorded
-    seen: dict[Content, int]  # lines alike so far
+    seen: dict[str, int]  # lines alike so far, by what their ids rest on
 
 
 def short_id(*content: str) -> str:
     """Return an id of the content alone, the same on any machine."""
-    return sha256("\x1f".join(content).encode()).hexdigest()[: engine_numbers()["id_length"]]
+    return sha256("\x1f".join(content).encode()).hexdigest()[:ID_LENGTH]
 
 
 def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy: Policy) -> CodedEncounter:
@@ -41,10 +42,11 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
         drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
-    findings = _findings(encounter.encounter_id, drafts, notes, controls)
+    abouts = [_about(draft) for draft in drafts]
+    findings = _findings(encounter.encounter_id, _stakes(drafts, abouts, notes), controls)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
     told = Told(encounter.encounter_id, controls, ids, _sites(drafts, encounter), {})
-    lines = tuple([_line(draft, told) for draft in drafts])
+    lines = tuple([_line(draft, about, told) for draft, about in zip(drafts, abouts, strict=True)])
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
         claim_set_id=short_id(encounter.encounter_id, encounter.setting, rules_version(), policy.digest, *content),
@@ -54,15 +56,14 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
         rules_version=rules_version(),
         policy=policy.name,
     )
-    assert_nothing_disappears(encounter, coded)
+    assert_nothing_disappears(controls, coded)
     return coded
 
 
 def _sites(drafts: Iterable[Draft], encounter: Encounter) -> Mapping[str, str]:
     """Return the recorded names of the sites, when a draft's administration names none and was put to one."""
-    if any(one.service.site and not one.service.given[0].administration.access_site for one in drafts):
-        return recorded_names(encounter.administrations)
-    return {}
+    unnamed = [one for one in drafts if not one.service.given[0].administration.access_site]
+    return recorded_names(encounter.administrations) if any(one.service.site for one in unnamed) else {}
 
 
 def _about(draft: Draft) -> Sequence[About]:
@@ -74,29 +75,29 @@ def _about(draft: Draft) -> Sequence[About]:
     return [*own, *draft.shared] if draft.shared else own
 
 
-def _line(draft: Draft, told: Told) -> ClaimLine:
-    """Return the claim line of a draft. Lines alike in everything are told apart by their number."""
-    service, about = draft.service, _about(draft)
+def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
+    """Return the claim line of a draft with its findings. Lines alike in everything are told apart by their number."""
+    service, code, units, minutes = draft.service, draft.code, draft.units, draft.minutes
     status = status_of([kind for kind, _ in about]) if about else READY
-    entry, first = catalogue()[draft.code], service.given[0].administration
-    how = (draft.code, *draft.modifiers, str(draft.units), status, str(draft.minutes))
-    content = (told.encounter_id, draft.service_date.isoformat(), service.site, *how, *service.ids)
+    entry, first, ids = catalogue()[code], service.given[0].administration, service.ids
+    where = (told.encounter_id, draft.service_date.isoformat(), service.site)
+    content = "\x1f".join((*where, code, *draft.modifiers, str(units), status, str(minutes), *ids))
     ordinal = told.seen[content] = told.seen.get(content, 0) + 1
     return ClaimLine(
-        claim_line_id=short_id(*content, str(ordinal)),
+        claim_line_id=short_id(content, str(ordinal)),
         status=status,
         service_date=draft.service_date,
-        code=draft.code,
+        code=code,
         code_system=entry.code_system,
         modifiers=draft.modifiers,
-        units=draft.units,
+        units=units,
         service_family=entry.family,
         role=draft.role,
         access_site=first.access_site or told.sites.get(service.site, service.site),
         drug=first.drug,
-        minutes=draft.minutes,
-        administration_ids=service.ids,
-        message_control_ids=_controls(service.ids, told.controls),
+        minutes=minutes,
+        administration_ids=ids,
+        message_control_ids=_controls(ids, told.controls),
         reasons=draft.reasons,
         findings=tuple([told.findings[one] for one in about]) if about else (),
     )
@@ -109,38 +110,43 @@ def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
     return tuple(dict.fromkeys([control for one in ids for control in controls[one]]))
 
 
-def _findings(
-    encounter_id: str, drafts: Iterable[Draft], notes: Iterable[Note], controls: Controls
-) -> tuple[Finding, ...]:
-    """Return one finding per kind and administrations, with the codes that depend on it."""
+def _stakes(
+    drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], notes: Iterable[Note]
+) -> dict[About, list[CodeAtStake]]:
+    """Return every finding with the codes that depend on it: those of drafts, and the notes without any."""
     stakes: dict[About, list[CodeAtStake]] = {}
-    for draft in drafts:
-        for about in _about(draft):
-            stakes.setdefault(about, []).append(CodeAtStake(draft.code, draft.units))
+    for draft, about in zip(drafts, abouts, strict=True):
+        for one in about:
+            stakes.setdefault(one, []).append(CodeAtStake(draft.code, draft.units))
     for note in notes:
         stakes.setdefault(note, [])
-    if not stakes:
-        return ()
+    return stakes
+
+
+def _findings(
+    encounter_id: str, stakes: Mapping[About, Sequence[CodeAtStake]], controls: Controls
+) -> tuple[Finding, ...]:
+    """Return one finding per kind and administrations, in order."""
     return tuple([_finding(encounter_id, about, stakes[about], controls) for about in sorted(stakes)])
 
 
 def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], controls: Controls) -> Finding:
     """Return one finding."""
     kind, ids = about
+    known = kind_named(kind)
     return Finding(
         finding_id=short_id(encounter_id, kind, *ids),
         kind=kind,
-        severity=kind_named(kind).severity,
+        severity=known.severity,
         administration_ids=ids,
         message_control_ids=_controls(ids, controls),
-        text=kind_named(kind).text,
+        text=known.text,
         codes_at_stake=tuple(at_stake),
     )
 
 
-def assert_nothing_disappears(encounter: Encounter, coded: CodedEncounter) -> None:
+def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
     """Demand that every administration ends in a line or in a finding."""
     told = {one for line in coded.lines for one in line.administration_ids}
     told.update([one for finding in coded.findings for one in finding.administration_ids])
-    missing = sum([one.administration_id not in told for one in encounter.administrations])
-    assert not missing, f"{missing} administrations end nowhere"
+    assert controls.keys() <= told, f"{len(controls.keys() - told)} administrations end nowhere"

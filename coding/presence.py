@@ -17,7 +17,6 @@ class Presence(NamedTuple):
     departed: int | None
     inpatient: Stretches  # in order; the last may be open-ended
     zone: tzinfo | None
-    is_bounded: bool
 
 
 def presence_of(encounter: Encounter) -> Presence:
@@ -25,8 +24,7 @@ def presence_of(encounter: Encounter) -> Presence:
     arrived = instant(encounter.arrived_at) if encounter.arrived_at else None
     departed = instant(encounter.departed_at) if encounter.departed_at else None
     inpatient = _inpatient(encounter) if encounter.status_changes else ()
-    is_bounded = arrived is not None or departed is not None or bool(inpatient)
-    return Presence(arrived, departed, inpatient, zone_named(encounter.time_zone), is_bounded)
+    return Presence(arrived, departed, inpatient, zone_named(encounter.time_zone))
 
 
 def _inpatient(encounter: Encounter) -> Stretches:
@@ -53,12 +51,15 @@ def first_date(encounter: Encounter, zone: tzinfo | None) -> date | None:
 
 
 def inside(stretches: Stretches, start: int, stop: int, presence: Presence) -> tuple[Stretches, tuple[str, ...]]:
-    """Return the running time inside the outpatient stay, and what crosses its edges.
+    """Return the running time inside the outpatient stay, and what crosses its edges: all of it where nothing does.
 
     Only what the hospital ran is the hospital's, and an inpatient has no lines. Source: CMS Pub. 100-04, ch. 4,
     sec. 230.2; Noridian on the payment window.
     """
     arrived, departed = presence.arrived, presence.departed
+    is_begun, is_over = arrived is None or arrived <= start, departed is None or stop <= departed
+    if is_begun and is_over and not presence.inpatient:
+        return stretches, ()
     if any(since <= start and stop <= until for since, until in presence.inpatient):
         return (), ("INPATIENT",)
     if arrived is not None and (stop < arrived or (stretches and stop == arrived)):

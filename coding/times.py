@@ -35,7 +35,9 @@ def running_time(
             if administration.method in BY_HAND or _is_timeless(administration, identity, rules, is_office=is_office):
                 return (), ()
             return _without_stop(administration, run.start, policy)
-        start, stop = _instants(run.start, run.stop, policy)
+        start, stop = instant(run.start), instant(run.stop)
+        if policy.seconds == "minute_stamps":  # the seconds of both times are dropped first
+            start, stop = start - start % MINUTE, stop - stop % MINUTE
         if stop < start:
             return (), ("NEGATIVE_DURATION",)
         if stop > start:
@@ -51,14 +53,6 @@ def _is_at_one_time(administration: Administration) -> bool:
     """Say whether a push or injection has one time, recorded as its stop: the time of a push is all it needs."""
     runs = administration.runs
     return administration.method in BY_HAND and len(runs) == 1 and runs[0].stop is not None
-
-
-def _instants(start_time: datetime, stop_time: datetime, policy: Policy) -> tuple[int, int]:
-    """Return both times of a run, their seconds dropped first when the policy says so."""
-    start, stop = instant(start_time), instant(stop_time)
-    if policy.seconds == "minute_stamps":
-        return start - start % MINUTE, stop - stop % MINUTE
-    return start, stop
 
 
 def _zero_duration(policy: Policy, *, is_equal: bool) -> tuple[str, ...]:
