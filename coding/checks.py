@@ -15,6 +15,7 @@ from coding.encounter import Administration, Completion, Encounter, Method, Rout
 from coding.identify import identify
 from coding.policy import Policy
 from coding.presence import Presence, inside
+from coding.procedures import beside_sedation
 from coding.rules import Limits, Rules, read_toml
 from coding.services import Given, Identity, Note
 from coding.sites import site_key
@@ -45,6 +46,7 @@ INCLUDED = {
     DrugClass.SELF_ADMINISTERED: "SELF_ADMINISTERED",
     DrugClass.OTHER: "NOT_A_SERVICE",
 }
+DRAWS = {"device_draw", "catheter_draw"}
 BY_ANY_ROUTE = {DrugClass.VACCINE, DrugClass.BLOOD_PRODUCT}
 BY_ID = attrgetter("administration_id")
 
@@ -75,18 +77,21 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
         kept, repeated = _without_duplicates(kept)
         notes += [Note("EXACT_DUPLICATE", (one.administration_id,)) for one in repeated]
         bags = put_together(kept)
+    sedation: list[Administration] = []
     for administration, ids in bags:
         identity = identify(administration, formulary, record.policy)
         kind = excluded(administration, identity, record.policy)
         if kind:
             notes.append(Note(kind, ids))
+            if kind == "PART_OF_SEDATION":
+                sedation.append(administration)
             continue
         one = _timed(administration, ids, identity, record)
         if isinstance(one, Note):
             notes.append(one)
         else:
             given.append(one)
-    return given, notes
+    return beside_sedation(given, sedation, record.rules.limits) if sedation else given, notes
 
 
 def _of_whole_encounter(encounter: Encounter, record: Record) -> str:
@@ -95,6 +100,8 @@ def _of_whole_encounter(encounter: Encounter, record: Record) -> str:
         return "ENCOUNTER_CANCELLED"
     if record.is_office and encounter.place_of_service in record.rules.limits.facility_places_of_service:
         return "FACILITY_PLACE_OF_SERVICE"
+    if record.is_office and encounter.place_of_service in record.rules.limits.home_places_of_service:
+        return "HOME_INFUSION"
     return ""
 
 
@@ -113,18 +120,25 @@ def _without_duplicates(kept: list[Administration]) -> tuple[list[Administration
 def excluded(administration: Administration, identity: Identity, policy: Policy) -> str:
     """Return the kind of note that says why an administration is no line of ours; "" when it may be one."""
     route, drug_class = administration.route, identity.drug_class
-    is_usual = drug_class is THERAPEUTIC and route is INTRAVENOUS and not identity.tag  # nothing below speaks of it
-    if is_usual or drug_class in BY_ANY_ROUTE:
+    is_usual = drug_class is THERAPEUTIC and route is INTRAVENOUS and not (identity.tag or administration.order_text)
+    if is_usual or drug_class in BY_ANY_ROUTE or identity.tag in DRAWS:  # nothing below speaks of it
         return ""
     if route in NOT_OURS or (route in CHEMOTHERAPY_ONLY and drug_class is not CHEMOTHERAPY):
         return "ROUTE_NOT_OURS"
-    if identity.tag == "may_flush" and has_word(administration.order_text, "flush"):
-        return "FLUSH_INCLUDED"
+    if administration.order_text and (kind := _by_order(administration.order_text, identity)):
+        return kind
     if drug_class is HYDRATION:
         return _fluid_excluded(administration, policy)
     if drug_class is DrugClass.SELF_ADMINISTERED and route is INTRAVENOUS:  # nobody takes it himself by vein
         return ""
     return INCLUDED.get(drug_class) or _by_policy(identity, route, policy)
+
+
+def _by_order(order_text: str, identity: Identity) -> str:
+    """Return why an order's words make an administration no line of ours; "" when they do not."""
+    if identity.tag == "may_flush" and has_word(order_text, "flush"):
+        return "FLUSH_INCLUDED"
+    return "DIALYSIS_INCLUDED" if has_word(order_text, "dialysis") else ""
 
 
 def _by_policy(identity: Identity, route: Route, policy: Policy) -> str:
@@ -217,6 +231,8 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
         flags.append("STOP_FROM_PUMP")
     if identity.drug_class is HYDRATION:
         flags += _of_fluid(administration, record.rules.limits)
+    elif (said := said_of(administration)) and has_word(said, "procedural"):
+        flags.append("PROCEDURE_INTEGRAL")
     if administration.order_text and has_word(administration.order_text, "resuscitation"):
         flags.append("CODE_BLUE")
     return flags

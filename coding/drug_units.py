@@ -19,6 +19,8 @@ class DrugLineRules:
     TABLE: ClassVar[str] = "drug_units.toml"
     wasted_modifier: str
     nothing_wasted_modifier: str
+    discount_modifier: str
+    discount_by_entity_modifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,21 @@ def units_given_and_wasted(dose: Decimal, unit: Decimal, opened: Decimal, day: d
     if opened > dose and policy.zero_waste_unit_mod == "none":
         nothing_wasted = ""
     return DrugUnits(given, (nothing_wasted,) if nothing_wasted else (), 0, ())
+
+
+def discount_modifiers(day: date, policy: Policy) -> tuple[str, ...]:
+    """Return the modifiers of the line of a drug bought under the 340B programme.
+
+    Required of every covered entity from 2024; which one it was depended on the entity's type through 2024, and pages
+    differ on it since: the policy says.
+    """
+    if policy.mod_340b == "none":
+        return ()
+    rules = dated_rules(DrugLineRules)
+    modifier = rules["discount_modifier" if policy.mod_340b == "TB" else "discount_by_entity_modifier"].on(day)
+    if modifier and policy.mod_340b == "JG":
+        return (policy.mod_340b,)
+    return (modifier,) if modifier else ()
 
 
 def smallest_opened(dose: Decimal, sizes: Iterable[Decimal]) -> Decimal:

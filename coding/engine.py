@@ -58,7 +58,7 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     contestants, pumped = adjust.around_pump(contestants, outside, claim)
     drafts, more = _contest(contestants, _running(outside, services, pumped), claim)
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
-    drafts = modifiers.of_hydration(drafts, policy)
+    drafts = modifiers.of_stopped(modifiers.of_hydration(drafts, policy), policy)
     proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim)
     bench = Bench(claim, [], [])
     standalone.code_standalone(outside, bench)

@@ -94,6 +94,8 @@ def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
     if (one.site, one.identity.ingredient) in standing.infused:
         return _repeat_dose(one, minutes, claim)
     first = (family.sequential_code if has_initial else family.initial_code, 1, role)
+    if has_initial and policy.additional_hours == "initial_drug":
+        return [first]
     return _with_hours(
         first, family.additional_code, minutes, policy.additional_hour_min or family.additional_minutes_min
     )

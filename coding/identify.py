@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from coding.claim import Family
-from coding.drugs import DrugClass, Formulary, Product, ingredient_name
+from coding.drugs import DrugClass, Formulary, Product, ingredient_name, name_keys
 from coding.encounter import Administration, Drug
 from coding.policy import Policy
 from coding.rules import read_toml
@@ -61,7 +61,7 @@ def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
     """Return what the dictionary and the payer say of a drug."""
     product = formulary.find(drug)
     ingredient = product.ingredient if product else ingredient_name(drug.name) or drug.code.casefold()
-    known = policy.drug_classes.get(ingredient) or (product.drug_class if product else None)
+    known = _class_by_policy(drug, ingredient, policy) or (product.drug_class if product else None)
     drug_class = known or DrugClass.THERAPEUTIC
     hcpcs = product.hcpcs if product else ""
     return Identity(
@@ -73,6 +73,12 @@ def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
         hcpcs,
         (*_flags(drug_class, policy), *_by_tag(product)) if known else ("DRUG_UNCLASSIFIED",),
     )
+
+
+def _class_by_policy(drug: Drug, ingredient: str, policy: Policy) -> DrugClass | None:
+    """Return the class that a payer or site puts a drug in, by its ingredient or by its name as recorded."""
+    classes = policy.drug_classes
+    return next((classes[key] for key in (ingredient, *name_keys(drug.name)) if key in classes), None)
 
 
 def _family(drug_class: DrugClass, hcpcs: str, policy: Policy) -> Family:

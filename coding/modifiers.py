@@ -40,6 +40,18 @@ def of_hydration(drafts: list[Draft], policy: Policy) -> list[Draft]:
     ]
 
 
+def of_stopped(drafts: list[Draft], policy: Policy) -> list[Draft]:
+    """Return the drafts; the infusion that was begun and stopped early carries the payer's modifier for it."""
+    if policy.stopped_early_modifier == "none":
+        return drafts
+    return [
+        draft._replace(modifiers=(policy.stopped_early_modifier, *draft.modifiers))
+        if "STOPPED_EARLY" in draft.service.flags
+        else draft
+        for draft in drafts
+    ]
+
+
 def of_skin_infusion(drafts: list[Draft], rules: Rules, policy: Policy) -> list[Draft]:
     """Return the drafts; an infusion under the skin beside an initial service by vein carries the site's modifier."""
     skin = rules.subcutaneous.initial_code

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from coding.bench import Bench
-from coding.checks import has_word, said_of
+from coding.checks import DRAWS, has_word, said_of
 from coding.encounter import Route
 from coding.rules import NeighbourRules, read_toml
 from coding.services import Given
 
-OWN_CODE_TAGS = {"pemivibart", "declotting_only"}
+OWN_CODE_TAGS = {"pemivibart", "declotting_only", *DRAWS}
 PURPOSES = {"declotting": "declotting", "tocilizumab": "covid"}  # tag of a product: words that give it its own code
 ORAL_OR_NASAL = {Route.ORAL, Route.OTHER}
 
@@ -65,6 +65,16 @@ def _is_of_implanted_device(one: Given) -> bool:
     record = one.administration
     said = f"{record.access_site} {record.order_text} {record.drug.name}".casefold().split()
     return any(word in said for word in read_toml("order_words.toml")["implanted"])
+
+
+def draws(ones: list[Given], bench: Bench) -> None:
+    """Leave blood draws from access devices out; one is a line of its own when nothing else was given."""
+    rules = bench.rules.neighbours
+    alone = len(bench.claim.encounter.administrations) == len(ones)
+    if alone:
+        code = rules.device_draw_code if ones[0].identity.tag == "device_draw" else rules.catheter_draw_code
+        bench.add(ones[0], code, "DRAW", "DRAW_ALONE")
+    bench.leave("DRAW_INCLUDED", ones[1:] if alone else ones)
 
 
 def own_codes(ones: list[Given], bench: Bench) -> None:

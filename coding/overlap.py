@@ -106,7 +106,7 @@ class InfusionCoder:
         edge = ("BOUNDARY_MINUTE",) if net == family.initial_minutes_min - 1 else ()  # one more would be sequential
         if self.policy.overlap == "any_overlap_concurrent" and shared and lead.family is Family.THERAPEUTIC:
             self._concurrent(lead, shared, net)
-        elif net >= family.initial_minutes_min:
+        elif net >= family.initial_minutes_min or (net and "STOPPED_EARLY" in lead.flags):
             self._sequential(lead, left, shared)
         elif lead.family is CHEMOTHERAPY:
             reason = self.policy.wording["CHEMO_TOGETHER"].say(net=net, shared=shared, least=family.initial_minutes_min)
@@ -151,7 +151,8 @@ class InfusionCoder:
             first = first._replace(flags=(*first.flags, "BOUNDARY_MINUTE"))
         self.counted.add(service.stretches)
         self.drafts.append(first)
-        if hours := additional_hours(minutes, more):
+        hours = additional_hours(minutes, more)
+        if hours and (first.role is Role.INITIAL or self.policy.additional_hours == "every_drug"):
             self.drafts.append(further_hours(first, family.additional_code, hours, more, self.policy))
 
     def _code_repeat(self, dose: Service) -> None:

@@ -49,6 +49,8 @@ class Policy:
     same_drug: str
     bolus_drip: str
     additional_hour_min: int | None
+    additional_hours: str
+    stopped_early_modifier: str
     hyd_combine: str
     hyd_push_minutes: str
     hyd_separate_site: str
@@ -75,6 +77,7 @@ class Policy:
     unit_caps: str
     justify_96367_68: str
     per_visit_codes: str
+    mod_340b: str
     zero_waste_unit_mod: str
 
 

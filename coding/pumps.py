@@ -61,6 +61,11 @@ def _therapeutic_artery(one: Given, bench: Bench) -> None:
         bench.add(edged(one, least), rules.intra_arterial_code, "ARTERY")
 
 
+def _is_heated(one: Given) -> bool:
+    """Say whether it is heated chemotherapy, part of an operation, by the order's words or the product's."""
+    return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", "heated")
+
+
 def cavities(ones: list[Given], bench: Bench) -> None:
     """Code chemotherapy into cavities, the nervous system and lesions."""
     rules = bench.rules.chemotherapy
@@ -72,8 +77,11 @@ def cavities(ones: list[Given], bench: Bench) -> None:
     }
     lesions = [one for one in ones if one.administration.route is Route.INTRALESIONAL]
     for one in [one for one in ones if one.administration.route is not Route.INTRALESIONAL]:
-        by_reservoir = has_word(said_of(one.administration), "reservoir")
-        bench.add(one, rules.reservoir_code if by_reservoir else by_route[one.administration.route], "CAVITY")
+        route, by_reservoir = one.administration.route, has_word(said_of(one.administration), "reservoir")
+        if route is Route.INTRAPERITONEAL and _is_heated(one):
+            bench.leave("HIPEC_NOT_OURS", [one])
+        else:
+            bench.add(one, rules.reservoir_code if by_reservoir else by_route[route], "CAVITY")
     if lesions:
         many = len(lesions) > rules.intralesional_few_max
         code = rules.intralesional_many_code if many else rules.intralesional_few_code

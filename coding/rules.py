@@ -106,6 +106,8 @@ class NeighbourRules:
     TABLE: ClassVar[str] = "neighbours.toml"
     transfusion_code: str
     device_flush_code: str
+    device_draw_code: str
+    catheter_draw_code: str
     declotting_code: str
     vaccine_first_code: str
     vaccine_next_code: str
@@ -139,6 +141,8 @@ class Limits:
     split_injection_minutes: int
     kvo_review_rate: int
     payment_window_days: int
+    procedure_gap_minutes: int
+    home_places_of_service: tuple[str, ...]
     facility_places_of_service: tuple[str, ...]
 
 

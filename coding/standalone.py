@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from coding.bench import Bench, Step
+from coding.checks import DRAWS
 from coding.devices import starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
 from coding.findings import is_holding
-from coding.neighbours import blood, flushes, has_own_code, own_codes, vaccines
+from coding.neighbours import blood, draws, flushes, has_own_code, own_codes, vaccines
 from coding.pumps import arteries, cavities, pumps
 from coding.rules import Rules
 from coding.services import Given
@@ -22,6 +23,7 @@ BY_CLASS: dict[DrugClass, Step] = {
     DrugClass.BLOOD_PRODUCT: blood,
     DrugClass.FLUSH: flushes,
 }
+NO_DRUG = {DrugClass.FLUSH, DrugClass.OTHER}
 BY_ROUTE: dict[Route, Step] = {
     Route.INTRAMUSCULAR: injections,
     Route.SUBCUTANEOUS: injections,
@@ -44,7 +46,7 @@ def runs_by_vein(one: Given) -> bool:
     """Say whether something outside the contest ran by vein: blood or a drug, not a flush."""
     if one.identity.drug_class is DrugClass.BLOOD_PRODUCT:
         return True
-    is_drug = one.identity.drug_class is not DrugClass.FLUSH and one.administration.method not in BY_HAND
+    is_drug = one.identity.drug_class not in NO_DRUG and one.administration.method not in BY_HAND
     return is_drug and one.administration.route in BY_VEIN
 
 
@@ -67,6 +69,8 @@ def _step(one: Given) -> Step:
     """Return the step that codes an administration: by its class, else by a code of its own, else by its route."""
     if step := BY_CLASS.get(one.identity.drug_class):
         return step
+    if one.identity.tag in DRAWS:
+        return draws
     if has_own_code(one):
         return own_codes
     if is_skin_infusion(one):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from coding.claim import Family, Reason
 from coding.dates import MINUTE, instant
 from coding.devices import is_portable_pump
+from coding.encounter import Completion
 from coding.findings import is_holding, without_line
 from coding.hours import additional_hours
 from coding.policy import Policy
@@ -91,18 +92,23 @@ def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
     """Return a run as an infusion, or as a push when it is short."""
     minutes, family = minutes_of(run.stretches), run.given[0].family
     least, more = _minimum(family, rules)
-    is_infusion = family is HYDRATION or minutes >= least
-    flags = run.flags
+    rule, flags = "INFUSION" if family is HYDRATION or minutes >= least else "SHORT_INFUSION", run.flags
+    if rule == "SHORT_INFUSION" and policy.stopped_early_modifier != "none" and _was_stopped(run):
+        rule, flags = "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
     if family is not HYDRATION and is_on_edge(minutes, least, more):
         flags = (*flags, "BOUNDARY_MINUTE")
     if _has_seconds(run) and _seconds_matter(run, least, more):
         flags = (*flags, "BOUNDARY_SECONDS")
-    rule = "INFUSION" if is_infusion else "SHORT_INFUSION"
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
     if len(run.given) > 1:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.given), minutes=minutes))
-    technique = INFUSION if is_infusion else PUSH
+    technique = PUSH if rule == "SHORT_INFUSION" else INFUSION
     return _service(run if flags is run.flags else run._replace(flags=flags), technique, minutes, reasons, rules)
+
+
+def _was_stopped(run: Run) -> bool:
+    """Say whether the record says that not all of it was given."""
+    return run.given[-1].administration.completion is Completion.PARTLY_GIVEN
 
 
 def _push_service(one: Given, rules: Rules, policy: Policy) -> Service:

@@ -16,7 +16,7 @@ from coding.stretches import Stretches, union
 
 BY_HAND = {Method.PUSH, Method.INJECTION}
 VESSEL_OR_SKIN = {Route.INTRAVENOUS, Route.SUBCUTANEOUS, Route.INTRA_ARTERIAL, Route.UNKNOWN}
-TIMELESS = {DrugClass.VACCINE, DrugClass.BLOOD_PRODUCT, DrugClass.FLUSH}
+TIMELESS = {DrugClass.VACCINE, DrugClass.BLOOD_PRODUCT, DrugClass.FLUSH, DrugClass.OTHER}
 
 
 def running_time(

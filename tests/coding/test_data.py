@@ -101,7 +101,8 @@ SHOWN_ELSEWHERE = {  # values that another test shows, and why
     ("initial_tiebreak", "payer_fee_first"),  # one fee per rank: the longest
     ("site_modifier", "59"), ("site_modifier", "XU"), ("pair_modifier", "59"), ("prolonged_pump", "96416"),  # presets
     ("encounter_modifier", "59"), ("encounter_modifier", "XU"), ("second_visit", "one_per_day"),  # test_day
-    ("zero_waste_unit_mod", "none"),  # test_drug_units
+    ("zero_waste_unit_mod", "none"), ("mod_340b", "by_entity"), ("mod_340b", "JG"), ("mod_340b", "none"),
+    # test_drug_units
     ("payment_window", "off"), ("complex_biologic_injection", "therapeutic"),  # presets
 }  # fmt: skip
 

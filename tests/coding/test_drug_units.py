@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from coding import Setting, load_policy
-from coding.drug_units import billing_units, smallest_opened, units_given_and_wasted
+from coding.drug_units import billing_units, discount_modifiers, smallest_opened, units_given_and_wasted
 
 TODAY = date(2025, 1, 6)
 MEDICARE = load_policy(Setting.FACILITY, "medicare")
@@ -46,3 +46,18 @@ def test_doses_of_a_date_are_added_then_rounded_up_once(doses, expected):
 )
 def test_the_smallest_choice_of_containers_counts(dose, sizes, opened):
     assert smallest_opened(Decimal(dose), map(Decimal, sizes)) == Decimal(opened)
+
+
+@pytest.mark.parametrize(
+    ("policy", "before", "in_2024", "since_2025"),
+    [
+        ("TB", (), ("TB",), ("TB",)),
+        ("by_entity", (), ("JG",), ("TB",)),
+        ("JG", (), ("JG",), ("JG",)),
+        ("none", (), (), ()),
+    ],
+)
+def test_the_modifier_of_discounted_drugs_is_the_entitys_and_the_dates(policy, before, in_2024, since_2025):
+    switches = load_policy(Setting.FACILITY, "medicare", {"mod_340b": policy})
+    days = (date(2023, 12, 31), date(2024, 12, 31), date(2025, 1, 1))
+    assert tuple(discount_modifiers(day, switches) for day in days) == (before, in_2024, since_2025)
