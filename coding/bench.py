@@ -14,7 +14,7 @@ from coding.hours import additional_hours
 from coding.overlap import further_hours
 from coding.policy import Policy
 from coding.rules import Rules
-from coding.runs import Run, joined_runs
+from coding.runs import joined_runs
 from coding.services import Draft, Given, Note, Service, Technique
 from coding.stretches import minutes_of
 from coding.technique import is_on_edge
@@ -74,8 +74,7 @@ class Bench(NamedTuple):
 def continued(ones: list[Given], bench: Bench) -> list[Given]:
     """Return infusions outside the contest, those that are one run made one: a bag and the next, a restart."""
     ran = [one for one in ones if one.stretches and one.administration.method not in BY_HAND]
-    runs = joined_runs(ran, bench.policy, bench.rules.limits)
-    return [*[one for one in ones if one not in ran], *[_as_one(run) for run in runs]]
+    return [*[one for one in ones if one not in ran], *joined_runs(ran, bench.policy, bench.rules.limits)]
 
 
 def edged(one: Given, least: int, more: int | None = None) -> Given:
@@ -91,12 +90,6 @@ def edged(one: Given, least: int, more: int | None = None) -> Given:
     if one.administration.method in BY_HAND or not on_edge:
         return one
     return one._replace(flags=(*one.flags, "BOUNDARY_MINUTE"))
-
-
-def _as_one(run: Run) -> Given:
-    """Return a run as if it were one administration."""
-    ids = tuple(identifier for one in run.given for identifier in one.ids)
-    return run.given[0]._replace(ids=ids, stretches=run.stretches, flags=run.flags)
 
 
 Step = Callable[[list[Given], Bench], None]

@@ -139,10 +139,12 @@ def _flagged_beside(fluids: list[Service], running: Covered) -> list[Service]:
 def _in_order(sites: list[Site], claim: Claim) -> list[Site]:
     """Return the sites, the one with the highest initial service first: the others' initials carry the modifier."""
 
+    key = contest_key(claim.policy)
+
     def place(site: Site) -> tuple[object, ...]:
         if site.initial is None:
             return (1, site.name)
-        return (0, contest_key(site.initial.service, claim.policy))
+        return (0, key(site.initial.service))
 
     return sorted(sites, key=place)
 

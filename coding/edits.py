@@ -6,16 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 
-from coding.claim import Status
 from coding.contest import Claim
 from coding.encounter import Setting
-from coding.findings import status_of
+from coding.findings import is_holding
 from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.tables import Edits, UnitLimit, edits_on, rows_of
-
-# Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
-HOLD = Status.HOLD
 
 Units = dict[date, dict[str, int]]  # date: code: units proposed
 
@@ -23,7 +19,7 @@ Units = dict[date, dict[str, int]]  # date: code: units proposed
 def is_proposed(draft: Draft) -> bool:
     """Say whether a draft is not held."""
     flags = draft.service.flags + draft.flags
-    return not flags or status_of(flags) is not HOLD
+    return not flags or not is_holding(flags)
 
 
 def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], Units]:

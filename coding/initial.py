@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from coding.claim import Family, Reason
@@ -30,18 +30,34 @@ class Initial(NamedTuple):
     flags: tuple[str, ...]
 
 
-def contest_key(service: Service, policy: Policy) -> tuple[object, ...]:
+def contest_key(policy: Policy) -> Callable[[Service], tuple[object, ...]]:
     """Return what orders the candidates of a site, the least first.
 
     Among services of one rank CPT and CMS leave the choice open; `initial_tiebreak` makes it. All services of one
     rank have one fee, so that `payer_fee_first` falls to the longest.
     """
-    minutes = service.minutes if service.technique is INFUSION else 0
-    if policy.initial_tiebreak == "first_start":
-        return (service.rank, service.start, service.resource_rank, -minutes, service.ids)
-    if policy.initial_tiebreak == "resource_rank_first":
-        return (service.rank, service.resource_rank, -minutes, service.start, service.ids)
-    return (service.rank, -minutes, service.start, service.resource_rank, service.ids)
+    return ORDERS.get(policy.initial_tiebreak, _longest_first)
+
+
+def _longest_first(one: Service) -> tuple[object, ...]:
+    """Return a service's place by minutes; a push has none."""
+    minutes = one.minutes if one.technique is INFUSION else 0
+    return (one.rank, -minutes, one.start, one.resource_rank, one.ids)
+
+
+def _first_start(one: Service) -> tuple[object, ...]:
+    """Return a service's place by the clock."""
+    minutes = one.minutes if one.technique is INFUSION else 0
+    return (one.rank, one.start, one.resource_rank, -minutes, one.ids)
+
+
+def _resource_rank_first(one: Service) -> tuple[object, ...]:
+    """Return a service's place by what it takes."""
+    minutes = one.minutes if one.technique is INFUSION else 0
+    return (one.rank, one.resource_rank, -minutes, one.start, one.ids)
+
+
+ORDERS = {"first_start": _first_start, "resource_rank_first": _resource_rank_first}
 
 
 def choose_initial(
@@ -54,34 +70,34 @@ def choose_initial(
     """
     if not candidates:
         return None
-    by_rank = min(candidates, key=lambda service: contest_key(service, policy))
+    ranked = sorted(candidates, key=contest_key(policy))
     if encounter.setting is Setting.FACILITY:
-        return Initial(by_rank, (_by_rank(by_rank, candidates, policy),), ())
+        return Initial(ranked[0], (_by_rank(ranked, policy),), ())
     wanted = encounter.primary_reason_administration_id
     reason = _for_reason(_first_ones(candidates), wanted)
     if reason is None:
         is_unusable = bool(wanted) and _for_reason(elsewhere, wanted) is None
-        return _assumed(by_rank, candidates, policy, is_unusable=is_unusable)
-    if reason.family is Family.HYDRATION and policy.pro_hyd_primary == "rank_override" and reason is not by_rank:
-        return Initial(by_rank, (policy.wording["INITIAL_OVERRIDE"].say(),), ())
+        return _assumed(ranked, policy, is_unusable=is_unusable)
+    if reason.family is Family.HYDRATION and policy.pro_hyd_primary == "rank_override" and reason is not ranked[0]:
+        return Initial(ranked[0], (policy.wording["INITIAL_OVERRIDE"].say(),), ())
     return Initial(reason, (policy.wording["INITIAL_REASON"].say(),), ())
 
 
-def _by_rank(initial: Service, candidates: Sequence[Service], policy: Policy) -> Reason:
-    """Return why a service is initial by rank."""
-    if len(candidates) == 1:
+def _by_rank(ranked: Sequence[Service], policy: Policy) -> Reason:
+    """Return why the first of the candidates in order is initial by rank."""
+    if len(ranked) == 1:
         return policy.wording["INITIAL_ALONE"].say()
-    rivals = [service for service in candidates if service.rank == initial.rank]
-    if len(rivals) == 1:
-        return policy.wording["INITIAL_RANK"].say(rank=initial.rank, count=len(candidates))
-    decided = _decided_by(rivals, policy)
-    return policy.wording["INITIAL_TIE"].say(rank=initial.rank, rivals=len(rivals), decided=decided)
+    rank = ranked[0].rank
+    rivals = sum([one.rank == rank for one in ranked])
+    if rivals == 1:
+        return policy.wording["INITIAL_RANK"].say(rank=rank, count=len(ranked))
+    return policy.wording["INITIAL_TIE"].say(rank=rank, rivals=rivals, decided=_decided_by(ranked, policy))
 
 
-def _decided_by(rivals: Iterable[Service], policy: Policy) -> str:
+def _decided_by(ranked: Sequence[Service], policy: Policy) -> str:
     """Return what set the first of several services of one rank apart from the second."""
-    first, second, *_ = sorted([contest_key(service, policy) for service in rivals])
-    names = DECIDED_BY.get(policy.initial_tiebreak, LONGEST_FIRST)
+    key, names = contest_key(policy), DECIDED_BY.get(policy.initial_tiebreak, LONGEST_FIRST)
+    first, second = key(ranked[0]), key(ranked[1])
     return next(name for name, one, other in zip(names, first[1:], second[1:], strict=True) if one != other)
 
 
@@ -101,16 +117,16 @@ def _for_reason(candidates: Iterable[Service], administration_id: str) -> Servic
     return next((service for service in candidates if administration_id in service.ids), None)
 
 
-def _assumed(by_rank: Service, candidates: Sequence[Service], policy: Policy, *, is_unusable: bool) -> Initial:
+def _assumed(ranked: Sequence[Service], policy: Policy, *, is_unusable: bool) -> Initial:
     """Return the initial service of a visit whose reason is not known, or is not reportable.
 
     A service alone is initial for any reason; it is looked at when the reason that was given is none of the services.
     """
-    if len(candidates) == 1:
+    if len(ranked) == 1:
         reason = policy.wording["INITIAL_ALONE"].say()
-        return Initial(by_rank, (reason,), ("PRIMARY_REASON_ASSUMED",) if is_unusable else ())
+        return Initial(ranked[0], (reason,), ("PRIMARY_REASON_ASSUMED",) if is_unusable else ())
     flags = ("PRIMARY_REASON_MISSING",) if policy.pro_initial_fallback == "hold" else ("PRIMARY_REASON_ASSUMED",)
     if policy.pro_initial_fallback == "longest":
-        by_rank = min(_first_ones(candidates), key=lambda service: (-service.minutes, service.start, service.ids))
-        return Initial(by_rank, (policy.wording["INITIAL_LONGEST"].say(minutes=by_rank.minutes),), flags)
-    return Initial(by_rank, (_by_rank(by_rank, candidates, policy),), flags)
+        longest = min(_first_ones(ranked), key=lambda service: (-service.minutes, service.start, service.ids))
+        return Initial(longest, (policy.wording["INITIAL_LONGEST"].say(minutes=longest.minutes),), flags)
+    return Initial(ranked[0], (_by_rank(ranked, policy),), flags)

@@ -22,15 +22,13 @@ class Run(NamedTuple):
     flags: tuple[str, ...]
 
 
-def run_of(one: Given) -> Run:
+def _run_of(one: Given) -> Run:
     """Return one administration as a run of its own."""
-    return Run(
-        (one,), one.site, one.stretches, one.stretches[-1][1] if one.stretches else one.start, one.site, one.flags
-    )
+    return Run((one,), one.site, one.stretches, one.stretches[-1][1], one.site, one.flags)
 
 
-def joined_runs(infusions: list[Given], policy: Policy, limits: Limits) -> list[Run]:
-    """Return the runs of infusions that have both times.
+def joined_runs(infusions: list[Given], policy: Policy, limits: Limits) -> list[Given]:
+    """Return infusions that have both times, those that are one run made one administration.
 
     One run: the same drug at the same site again within the tolerated gap, or at another site within the minutes of a
     relocation. The gap itself is not counted. Source: CPT on restarts; Revenue Cycle Advisor on bag changes.
@@ -38,10 +36,18 @@ def joined_runs(infusions: list[Given], policy: Policy, limits: Limits) -> list[
     by_drug: dict[str, list[Given]] = {}
     for one in infusions:
         by_drug.setdefault(one.identity.ingredient, []).append(one)
-    runs: list[Run] = []
+    runs: list[Given] = []
     for doses in by_drug.values():
-        runs += [run_of(doses[0])] if len(doses) == 1 else _joined(doses, policy, limits)
+        runs += doses if len(doses) == 1 else [_as_one(run) for run in _joined(doses, policy, limits)]
     return runs
+
+
+def _as_one(run: Run) -> Given:
+    """Return a run as if it were one administration."""
+    if len(run.given) == 1:
+        return run.given[0]
+    ids = tuple(identifier for one in run.given for identifier in one.ids)
+    return run.given[0]._replace(ids=ids, stretches=run.stretches, flags=run.flags, parts=run.given)
 
 
 def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Run]:
@@ -52,7 +58,7 @@ def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Run]:
         place = _continued(one, runs, last_at, policy, limits)
         if place is None:
             place = len(runs)
-            runs.append(run_of(one))
+            runs.append(_run_of(one))
         else:
             runs[place] = _with(runs[place], one)
         last_at[one.site] = place

@@ -51,6 +51,7 @@ class Given(NamedTuple):
     start_date: date | None
     site: str
     flags: tuple[str, ...]
+    parts: tuple[Given, ...] = ()  # the administrations that ran as this one; empty when it is one by itself
 
 
 class Note(NamedTuple):

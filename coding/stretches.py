@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from coding.dates import MINUTE
 
 Stretches = tuple[tuple[int, int], ...]  # (start, stop) pairs in order, none touching the next
 
 
-def minutes_of(stretches: Sequence[tuple[int, int]]) -> int:
+def minutes_of(stretches: Iterable[tuple[int, int]]) -> int:
     """Return the whole minutes of all stretches together; the rest of a minute is dropped once."""
-    if len(stretches) == 1:
-        start, stop = stretches[0]
-        return (stop - start) // MINUTE
-    return sum([stop - start for start, stop in stretches]) // MINUTE
+    ran = 0
+    for start, stop in stretches:
+        ran += stop - start
+    return ran // MINUTE
 
 
 def union(stretches: Iterable[tuple[int, int]]) -> Stretches:

@@ -12,7 +12,7 @@ from coding.findings import is_holding, without_line
 from coding.hours import additional_hours
 from coding.policy import Policy
 from coding.rules import Rules
-from coding.runs import Run, joined_runs, run_of
+from coding.runs import joined_runs
 from coding.services import Given, Note, Service, Technique
 from coding.stretches import minutes_of
 from coding.times import BY_HAND
@@ -38,14 +38,16 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
     pushes: list[Given] = []
     held: list[Given] = []
     notes: list[Note] = []
-    for one in [_with_length(one, rules) if one.stretches else _without_stop(one, policy) for one in given]:
+    for recorded in given:
+        one = _with_length(recorded, rules) if recorded.stretches else _without_stop(recorded, policy)
+        by_hand = one.administration.method in BY_HAND
         if one.flags and is_holding(one.flags):
             held.append(one)
         elif "NO_STOP_NO_LINE" in one.flags:
             notes += [Note(kind, one.ids) for kind in without_line(one.flags)]
-        elif one.family is HYDRATION and (not one.stretches or one.administration.method in BY_HAND):
+        elif one.family is HYDRATION and (by_hand or not one.stretches):
             notes += [Note(kind, one.ids) for kind in ("HYD_BELOW_MINIMUM", *without_line(one.flags))]
-        elif one.stretches and one.administration.method not in BY_HAND:
+        elif one.stretches and not by_hand:
             infusions.append(one)
         else:
             pushes.append(one)
@@ -88,9 +90,9 @@ def _minimum(family: Family, rules: Rules) -> tuple[int, int]:
     return rules.therapeutic.initial_minutes_min, rules.therapeutic.additional_minutes_min
 
 
-def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
+def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
     """Return a run as an infusion, or as a push when it is short."""
-    minutes, family = minutes_of(run.stretches), run.given[0].family
+    minutes, family = minutes_of(run.stretches), run.family
     least, more = _minimum(family, rules)
     rule, flags = "INFUSION" if family is HYDRATION or minutes >= least else "SHORT_INFUSION", run.flags
     if rule == "SHORT_INFUSION" and policy.stopped_early_modifier != "none" and _was_stopped(run):
@@ -100,44 +102,42 @@ def _run_service(run: Run, rules: Rules, policy: Policy) -> Service:
     if _has_seconds(run) and _seconds_matter(run, least, more):
         flags = (*flags, "BOUNDARY_SECONDS")
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
-    if len(run.given) > 1:
-        reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.given), minutes=minutes))
+    if run.parts:
+        reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.parts), minutes=minutes))
     technique = PUSH if rule == "SHORT_INFUSION" else INFUSION
     return _service(run if flags is run.flags else run._replace(flags=flags), technique, minutes, reasons, rules)
 
 
-def _was_stopped(run: Run) -> bool:
+def _was_stopped(run: Given) -> bool:
     """Say whether the record says that not all of it was given."""
-    return run.given[-1].administration.completion is Completion.PARTLY_GIVEN
+    last = run.parts[-1] if run.parts else run
+    return last.administration.completion is Completion.PARTLY_GIVEN
 
 
 def _push_service(one: Given, rules: Rules, policy: Policy) -> Service:
     """Return an administration as a push: recorded as one, or without running time."""
     rule = "PUSH" if one.administration.method in BY_HAND else "PUSH_WITHOUT_TIME"
-    return _service(run_of(one), PUSH, minutes_of(one.stretches), (policy.wording[rule].say(),), rules)
+    return _service(one, PUSH, minutes_of(one.stretches), (policy.wording[rule].say(),), rules)
 
 
-def _service(run: Run, technique: Technique, minutes: int, reasons: tuple[Reason, ...], rules: Rules) -> Service:
+def _service(run: Given, technique: Technique, minutes: int, reasons: tuple[Reason, ...], rules: Rules) -> Service:
     """Return a run of one drug as a service."""
-    first = run.given[0]
-    assert first.start_date is not None
-    ids = (
-        first.ids if len(run.given) == 1 else tuple(sorted([identifier for one in run.given for identifier in one.ids]))
-    )
+    identity, family, stretches, start, day = run.identity, run.family, run.stretches, run.start, run.start_date
+    assert day is not None
     return Service(
-        run.given,
-        ids,
-        first.identity.ingredient,
-        first.family,
+        run.parts or (run,),
+        tuple(sorted(run.ids)) if run.parts else run.ids,
+        identity.ingredient,
+        family,
         technique,
         run.site,
-        run.stretches,
-        first.start,
-        run.stop,
+        stretches,
+        start,
+        stretches[-1][1] if stretches else start,
         minutes,
-        first.start_date,
-        rank_of(first.family, technique, rules),
-        first.identity.resource_rank,
+        day,
+        rank_of(family, technique, rules),
+        identity.resource_rank,
         run.flags,
         reasons,
     )
@@ -158,14 +158,14 @@ def is_on_edge(minutes: int, least: int, more: int) -> bool:
     return minutes > 60 and minutes % 60 in (more - 1, more)
 
 
-def _has_seconds(run: Run) -> bool:
+def _has_seconds(run: Given) -> bool:
     """Say whether a time of the run is not a whole minute."""
     return any(start % MINUTE or stop % MINUTE for start, stop in run.stretches)
 
 
-def _seconds_matter(run: Run, least: int, more: int) -> bool:
+def _seconds_matter(run: Given, least: int, more: int) -> bool:
     """Say whether dropping the seconds of the elapsed time, or of both times first, gives different codes."""
-    runs = [part for one in run.given for part in one.administration.runs]
+    runs = [part for one in run.parts or (run,) for part in one.administration.runs]
     pairs = [(instant(part.start), instant(part.stop)) for part in runs if part.start and part.stop]
     stamped = [(start - start % MINUTE, stop - stop % MINUTE) for start, stop in pairs]
     first, second = minutes_of(pairs), minutes_of(stamped)
