@@ -16,6 +16,7 @@ from coding.identify import identify
 from coding.policy import Policy
 from coding.presence import Presence, inside
 from coding.procedures import beside_sedation
+from coding.pump_times import units_differ
 from coding.rules import Limits, Rules, read_toml
 from coding.services import Given, Identity, Note
 from coding.sites import site_key
@@ -193,6 +194,10 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
     flags = identity.flags + wrong
     if said := _of_record(administration, identity, record):
         flags = (*flags, *said)
+    if administration.pump_minutes is not None and units_differ(
+        administration.pump_minutes, stretches, identity.family, record.rules
+    ):
+        flags = (*flags, "TIME_SOURCE_CONFLICT")
     start_time = administration.runs[0].start or first_time(administration)
     start = stretches[0][0] if stretches else instant(start_time) if start_time else 0
     stop = stretches[-1][1] if stretches else start

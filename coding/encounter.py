@@ -103,6 +103,7 @@ class Administration:
     access_site: str = ""  # as recorded; "" when it is not
     runs: tuple[Run, ...] = (Run(None, None),)
     stop_source: str = "charted"  # or "pump"; says nothing when there is no stop
+    pump_minutes: int | None = None  # what the pump's log counts beside charted times; None when there is none
     completion: Completion = Completion.GIVEN
     dose_amount: Decimal | None = None
     dose_unit: str = ""

@@ -112,6 +112,7 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     filler: str = ""
     group: str = ""  # ORC-4
     order_is_bag: bool = False  # the order names one bag: all its rows are one administration, a later start resumes it
+    rows_join: bool = False  # rows of one order and drug that touch are one administration
     sub_id: str = ""
     action: Action = Action.ADD
     word: str = ""  # RXA-20 as sent
@@ -129,6 +130,8 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""  # NTE and RXA-9 text: kept for KVO, flush, second-site wording
     indication: str = ""  # RXA-19
     ordered_minutes: int | None = None  # RXE-22, TQ1: planned, never billable by itself
+    pump: str = ""  # in a pump's own report: device and channel; "" in a charted record
+    delivered: Quantity | None = None  # what the pump has counted until then
 
 
 class AdministrationStarted(AdministrationEvent, frozen=True, kw_only=True, tag=True):
@@ -153,6 +156,10 @@ class AdministrationResumed(AdministrationEvent, frozen=True, kw_only=True, tag=
 
 class AdministrationRateChanged(AdministrationEvent, frozen=True, kw_only=True, tag=True):
     """It runs at another rate from `at`, or was looked at and found running."""
+
+
+class LineKeptOpen(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """From `at` on the pump only keeps the vein open (KVO): nothing therapeutic runs until it starts again."""
 
 
 class AdministrationNotGiven(AdministrationEvent, frozen=True, kw_only=True, tag=True):
@@ -258,6 +265,7 @@ AnyEvent = (
     | AdministrationPaused
     | AdministrationResumed
     | AdministrationRateChanged
+    | LineKeptOpen
     | AdministrationNotGiven
     | AdministrationVoided
     | AdministrationUnclear

@@ -101,6 +101,13 @@ def rate(text: str) -> Quantity | None:
     return found if found and is_per_time(found.unit) else None
 
 
+def per_minute(found: Quantity) -> Decimal | None:
+    """How much of its unit a rate gives in a minute; None when it is no rate."""
+    above, _, below = found.unit.rpartition("/")
+    period = _TIME_UNITS.get(plain(below)) if above.strip() else None
+    return found.amount / period if period else None
+
+
 def minutes(amount: str, unit_text: str = "") -> int | None:
     """Whole minutes of a duration: "H1.5", "M30", or a number with a unit of time."""
     if not amount:

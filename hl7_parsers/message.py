@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from hl7_parsers import adt, er7, header, ras, rde
+from hl7_parsers import adt, er7, header, pump, ras, rde
 from hl7_parsers.errors import HL7Error, UnreadableMessage, UnsupportedMessage
 from hl7_parsers.events import AnyEvent, Event, Header, Message, Remark, Visit
 from hl7_parsers.header import Times
@@ -80,7 +80,11 @@ def _read(message: er7.Er7, profile: SenderProfile) -> Message:
     times, sent = header.header_times(message, Clock(None, profile.zone))
     head = header.read_header(message, times.clock, sent)
     kind, _, trigger = head.kind.partition("^")
-    _refuse_other_types(kind, trigger)
+    if kind == "ORU":
+        pump.refuse_without_delivery(message, trigger)
+        pump.refuse_unknown_patient(message)
+    else:
+        _refuse_other_types(kind, trigger)
     patient = header.read_patient(message, is_first_enough=adt.may_name_several_patients(head.kind))
     visit = header.read_visit(message, times)
     found = _events(message, head, visit, times, profile)
@@ -105,6 +109,10 @@ def _events(message: er7.Er7, head: Header, visit: Visit, times: Times, profile:
     found: Sequence[Event]
     if kind == "ADT":
         found = adt.read_encounter(message, trigger, visit, times, head.time)
+    elif kind == "ORU":
+        found = pump.read_deliveries(message, times)
+        if not found:
+            times.remarks.append(Remark("NO_PUMP_EVENT", "OBX-5"))
     elif kind == "RDE":
         found = rde.read_orders(message, times, profile)
         if not found:

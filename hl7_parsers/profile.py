@@ -41,6 +41,7 @@ class SenderProfile:
     action_codes: bool = True
     order_fields: tuple[int, int] = (2, 3)
     order_is_bag: bool = False
+    rows_join: bool = False
     sub_id_field: int = 2
     ingredients: str = "same_times"
     components_from: str = "RXE"

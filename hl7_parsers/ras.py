@@ -47,6 +47,7 @@ _NEED_NO_TIME = frozenset({"not_given", "voided", "unclear"})
 _ACTIONS = {"": Action.ADD, "A": Action.ADD, "U": Action.UPDATE, "D": Action.DELETE, "X": Action.ADD}  # table 0323
 # Drugs of one bag or syringe can be one row each on these routes; two tablets or two injections stay two.
 _MIXTURE_ROUTES = frozenset({"intravenous", "intra_arterial", "subcutaneous", "epidural", "unknown"})
+_RATE_FACTOR_MAX = 1.5  # between what rate and time make and the amount; a last bag may run out early
 _NOT_KNOWN = Decimal(999)  # without a unit: how immunisation senders say that they do not know the amount
 
 
@@ -69,7 +70,7 @@ def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> 
     for group in order_groups(message):
         if not group.runs:
             continue
-        of_order = Draft({"order_is_bag": True} if profile.order_is_bag else {})
+        of_order = Draft({name: True for name in ("order_is_bag", "rows_join") if getattr(profile, name)})
         put_order(group, of_order, times, profile)
         parts = components(group, profile)
         rows_of_order = [row for run in group.runs for row in run.rows]
@@ -130,6 +131,8 @@ def _event(mixture: Mixture, shared: Draft, times: Times, profile: SenderProfile
         draft.doubt("TIME_MISSING", at(rxa, 3))
     _put_identity(rxa, draft, times.clock, profile)
     _put_amounts(rxa, draft, profile)
+    if start and stop and "rate" in draft.values and "dose" in draft.values:
+        _doubt_rate(draft, (stop.at - start.at).total_seconds() / 60)
     _put_method(rxa, meaning, draft)
     _put_parts(mixture, draft, profile)
     _put_texts(mixture, draft, profile)
@@ -212,6 +215,17 @@ def _put_amounts(rxa: Segment, draft: Draft, profile: SenderProfile) -> None:
         draft.put("dose", amount, at(rxa, profile.dose_field))
     elif not rate:
         draft.put("rate", amount, at(rxa, profile.dose_field))
+
+
+def _doubt_rate(draft: Draft, minutes: float) -> None:
+    """Remark on a rate that cannot have given the amount in that time; nobody can tell which of them is wrong."""
+    dose, rate = draft.values["dose"], draft.values["rate"]
+    per_minute = fields.per_minute(rate)
+    if per_minute is None or rate.unit.rpartition("/")[0].strip().casefold() != dose.unit.casefold():
+        return
+    expected, amount = float(per_minute) * minutes, float(dose.amount)
+    if not amount / _RATE_FACTOR_MAX <= expected <= amount * _RATE_FACTOR_MAX:
+        draft.doubt("RATE_CONTRADICTS", draft.places["rate"])
 
 
 def _amount(text: str, unit: str, profile: SenderProfile) -> Quantity | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Action, AdministrationEvent, Time
@@ -40,6 +42,11 @@ class Draft:
     moments: list[Row] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     is_voided: bool = False
+    joined: list[Row] = field(default_factory=list)  # rows that went into its one row
+    reported: list[Row] = field(default_factory=list)  # what pumps report of it beside the chart
+    runs: tuple[coding.Run, ...] = ()  # where they do not come of the rows alone
+    stop_source: str = "charted"
+    pump_minutes: int | None = None
 
     @property
     def opening(self) -> AdministrationEvent:
@@ -129,7 +136,42 @@ def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
             _open(drafts, row)
     for row in sorted((r for r in rows if isinstance(r.event, _MOMENTS)), key=_moment_order):
         _attach(drafts, row)
+    if any(draft.opening.rows_join for draft in drafts):
+        drafts = _join_touching(drafts)
     return drafts, remarks
+
+
+def _join_touching(drafts: Sequence[Draft]) -> list[Draft]:
+    """Administrations of one drug, each from start to stop, one beginning as the other ends, as one."""
+    joined: list[Draft] = []
+    for draft in sorted(drafts, key=lambda d: (drug_key(d.opening), d.start.timestamp() if d.start else 0.0)):
+        before = joined[-1] if joined else None
+        if before is not None and _touch(before, draft):
+            joined[-1] = _as_one(before, draft)
+        else:
+            joined.append(draft)
+    return joined
+
+
+def _touch(before: Draft, draft: Draft) -> bool:
+    one, other = before.rows[-1].event, draft.rows[-1].event
+    are_whole = isinstance(one, hl7.AdministrationGiven) and isinstance(other, hl7.AdministrationGiven)
+    is_plain = not (before.is_voided or draft.is_voided or before.moments or draft.moments)
+    touches = before.stop is not None and before.stop == draft.start
+    return are_whole and is_plain and other.rows_join and drug_key(one) == drug_key(other) and touches
+
+
+def _as_one(before: Draft, draft: Draft) -> Draft:
+    """One row from the first start to the last stop, with the doses of both; `before` begins it."""
+    first, last = before.rows[-1], draft.rows[-1]
+    one, other = first.event, last.event
+    dose = one.dose
+    if dose is not None and other.dose is not None and dose.unit == other.dose.unit:
+        dose = hl7.Quantity(dose.amount + other.dose.amount, dose.unit)
+    remarks = tuple(dict.fromkeys((*one.remarks, *other.remarks)))
+    whole = msgspec.structs.replace(one, stop=other.stop, dose=dose, remarks=remarks)
+    rows = [*before.joined, *before.rows, *draft.rows]
+    return Draft([Row(whole, first.order, first.control_id)], remarks=before.remarks + draft.remarks, joined=rows)
 
 
 def _open(drafts: list[Draft], row: Row) -> None:
@@ -226,6 +268,8 @@ def runs_of(draft: Draft) -> tuple[coding.Run, ...]:
 
     Never empty; a time that is not documented is None.
     """
+    if draft.runs:
+        return draft.runs
     begun = draft.opening if not isinstance(draft.opening, _MOMENTS) else None
     runs: list[coding.Run] = []
     start = draft.start if begun else None

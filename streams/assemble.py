@@ -14,7 +14,8 @@ from typing import cast
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Message
-from streams.administrations import Draft, drug_key, exact, gather, is_running, newest, order_rows, runs_of
+from streams.administrations import Draft, drug_key, exact, is_running, newest, order_rows, runs_of
+from streams.pump_log import gather_all
 from streams.records import Fact, MessageFact, patient_key
 
 # PV1-2 as sites send it; every other class is an outpatient to the coding (table 0004 knows no observation).
@@ -47,7 +48,7 @@ def encounter_of(message: Message) -> tuple[str, str]:
 def assemble(facts: Iterable[Fact], site: Site) -> coding.Encounter:
     """The encounter that these facts make. At least one of them is a message."""
     messages = sorted((fact.message for fact in facts if isinstance(fact, MessageFact)), key=_message_order)
-    drafts, remarks = gather(order_rows(messages))
+    drafts, remarks = gather_all(order_rows(messages))
     orders = {number: event for message in messages for event in message.events for number in _order_numbers(event)}
     _, encounter_id = encounter_of(messages[0])
     visit = _Visit.of(messages)
@@ -72,7 +73,7 @@ def assemble(facts: Iterable[Fact], site: Site) -> coding.Encounter:
 def has_running_infusion(facts: Iterable[Fact]) -> bool:
     """Whether an infusion has begun and not ended, by what is known now."""
     messages = [fact.message for fact in facts if isinstance(fact, MessageFact)]
-    return any(is_running(draft) for draft in gather(order_rows(messages))[0] if not draft.is_voided)
+    return any(is_running(draft) for draft in gather_all(order_rows(messages))[0] if not draft.is_voided)
 
 
 def _message_order(message: Message) -> tuple[float, str, str]:
@@ -184,7 +185,8 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
     dose = cast("hl7.Quantity | None", newest(draft, "dose", None))
     rate = cast("hl7.Quantity | None", newest(draft, "rate", None))
     charted = [row.event.entered.at for row in draft.rows if row.event.entered]
-    rows = [*draft.rows, *draft.moments]
+    rows = [*draft.rows, *draft.moments, *draft.joined, *draft.reported]
+    device = str(newest(draft, "device", "none"))
     indication = str(value("indication"))
     return coding.Administration(
         administration_id=administration_id,
@@ -192,9 +194,11 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
         components=tuple(_drug(part.drug) for part in cast("tuple[hl7.Component, ...]", value("components", ()))),
         route=coding.Route(str(value("route", "unknown"))),
         method=coding.Method(str(value("method", "unknown"))),
-        device=coding.Device(str(newest(draft, "device", "none"))),
+        device=coding.Device("pump" if device == "none" and draft.reported else device),
         access_site=str(newest(draft, "access_site", "")),
         runs=runs_of(draft),
+        stop_source=draft.stop_source,
+        pump_minutes=draft.pump_minutes,
         completion=_completion(draft),
         dose_amount=dose.amount if dose else None,
         dose_unit=dose.unit if dose else "",

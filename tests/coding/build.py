@@ -73,6 +73,7 @@ def _field(word: str, day: date) -> tuple[str, object]:
         "volume_ml": Decimal,
         "rate_ml_per_hour": Decimal,
         "ordered_minutes": int,
+        "pump_minutes": int,
         "has_order": "yes".__eq__,
         "remarks": lambda text: tuple(text.split(",")),
         "charted_at": lambda text: at(text, day),

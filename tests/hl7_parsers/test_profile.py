@@ -17,7 +17,7 @@ def read(profile: str, *segments: str) -> AdministrationEvent:
 
 def test_every_preset_can_be_loaded_and_speaks_of_known_meanings() -> None:
     assert profile_names() == sorted(
-        ["cerner", "connectinggta", "epic", "epic_shifted", "meditech", "ssmix2", "standard", "vista_bcma"]
+        ["cerner", "connectinggta", "epic", "epic_shifted", "ihe_pcd", "meditech", "ssmix2", "standard", "vista_bcma"]
     )
     for name in profile_names():
         profile = load_profile(name)

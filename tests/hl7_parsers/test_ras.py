@@ -352,3 +352,22 @@ def test_in_the_night_the_clock_goes_back_only_one_reading_is_later() -> None:
 
 
 STANDARD_IN_NEW_YORK = STANDARD.in_zone("America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "rate", "is_doubted"),
+    [
+        ("100", "mL", "100 mL/hr", False),
+        ("100", "mL", "149 mL/hr", False),
+        ("100", "mL", "151 mL/hr", True),
+        ("100", "mL", "66 mL/hr", True),
+        ("100", "mg", "100mg/min", True),
+        ("100", "mg", "100 mL/hr", False),
+        ("60", "mL", "1 mL/min", False),
+    ],
+)
+def test_a_rate_that_cannot_have_given_the_amount_is_doubted(
+    amount: str, unit: str, rate: str, is_doubted: bool
+) -> None:
+    found = administration(rxa({6: amount, 7: unit, 12: rate}))
+    assert (("RATE_CONTRADICTS", "RXA[1]-12") in remarks(found)) is is_doubted

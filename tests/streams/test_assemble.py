@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import coding
 from hl7_parsers import events as hl7
-from hl7_parsers.events import Action, Message, Quantity, Visit
+from hl7_parsers.events import Action, Code, Message, Quantity, Visit
 from streams.assemble import Site, assemble, encounter_of, has_running_infusion
 from tests.streams.build import (
     class_changed,
@@ -287,3 +288,39 @@ def test_a_hundred_rows_of_one_moment_fold_the_same_in_any_order() -> None:
     for seed in range(10):
         random.Random(seed).shuffle(rows)
         assert encounter(*rows) == expected
+
+
+def touching(at: str, stop: str, sub_id: str, drug: str = "ceftriaxone", rows_join: bool = True) -> Message:
+    event = hl7.AdministrationGiven(
+        placer="O1", sub_id=sub_id, at=clock(at), stop=clock(stop), drug=Code(drug.upper(), drug), rows_join=rows_join,
+        dose=Quantity(Decimal(100), "mg"), route="intravenous", method="infusion",
+    )  # fmt: skip
+    return message(event, at=stop)
+
+
+def test_rows_that_touch_are_one_administration_where_the_sender_means_that() -> None:
+    rows = [touching("10:00", "11:00", "2"), touching("09:00", "10:00", "1"), touching("11:00", "11:30", "3")]
+    (one,) = administrations(*rows)
+    assert runs(one) == [("09:00", "11:30")]
+    assert (one.dose_amount, len(one.message_control_ids)) == (300, 3)
+    assert administrations(*reversed(rows)) == (one,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        touching("10:01", "11:00", "2"),
+        touching("10:00", "11:00", "2", drug="saline"),
+        touching("10:00", "11:00", "2", rows_join=False),
+        started("O1", at="10:00", sub_id="2"),
+    ],
+)
+def test_rows_that_do_not_touch_or_are_of_another_kind_stay_two(other: Message) -> None:
+    assert len(administrations(touching("09:00", "10:00", "1"), other)) == 2
+
+
+def test_a_voided_row_joins_nothing() -> None:
+    found = administrations(
+        touching("09:00", "10:00", "1"), touching("10:00", "11:00", "2"), voided("O1", at="10:00", sub_id="2")
+    )
+    assert [runs(one) for one in found] == [[("09:00", "10:00")]]
