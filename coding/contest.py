@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from coding import hydration, modifiers
 from coding.claim import Family
-from coding.encounter import Encounter, Setting
+from coding.encounter import Encounter
 from coding.initial import Initial, choose_initial, contest_key
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
@@ -32,11 +32,7 @@ class Claim(NamedTuple):
     rules: Rules
     policy: Policy
     zone: tzinfo | None
-
-    @property
-    def is_office(self) -> bool:
-        """Say whether the claim is the practitioner's."""
-        return self.encounter.setting is Setting.PROFESSIONAL
+    is_office: bool  # the practitioner's
 
 
 class Site(NamedTuple):
@@ -94,9 +90,10 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
     if fluids:
         taken = [*hydration.time_taken(drugs, claim.policy), *running.get(name, ())]
         if len(by_site) > 1:
-            fluids, notes, beside = _beside_others(fluids, _elsewhere(name, by_site), claim.policy)
-            taken += beside
-        fluids = _flagged_beside(fluids, Covered([one for at, runs in running.items() if at != name for one in runs]))
+            fluids, notes, unavailable = _beside_others(fluids, _elsewhere(name, by_site), claim.policy)
+            taken += unavailable
+        if beside := [one for at, runs in running.items() if at != name for one in runs]:
+            fluids = _flagged_beside(fluids, Covered(beside))
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
     elsewhere = (service for at, services in by_site.items() if at != name for service in services)

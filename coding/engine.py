@@ -37,8 +37,8 @@ def code_encounter(encounter: Encounter, policy: Policy, formulary: Formulary) -
     if day is None:  # no time at all, not even of arrival: nothing can be dated
         untimed = [Note("NO_START", (one.administration_id,)) for one in encounter.administrations]
         return lines.finish(encounter, [], untimed + remarks, policy)
-    claim = Claim(encounter, rules_on(day), policy, presence.zone)
-    record = Record(policy, claim.rules, presence, encounter.setting is Setting.PROFESSIONAL)
+    claim = Claim(encounter, rules_on(day), policy, presence.zone, encounter.setting is Setting.PROFESSIONAL)
+    record = Record(policy, claim.rules, presence, claim.is_office)
     given, notes = screen(encounter, formulary, record)
     drafts, more = _drafts(with_sites(given), claim)
     drafts = dated(drafts, claim.rules, policy, presence.zone)
@@ -48,21 +48,22 @@ def code_encounter(encounter: Encounter, policy: Policy, formulary: Formulary) -
 
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return what the administrations come to, before dates and edits."""
-    rules, policy = claim.rules, claim.policy
+    rules, policy, is_office = claim.rules, claim.policy, claim.is_office
     by_vein: list[Given] = []
     outside: list[Given] = []
     for one in given:
-        (by_vein if standalone.is_by_vein(one, rules, is_office=claim.is_office) else outside).append(one)
+        (by_vein if standalone.is_by_vein(one, rules, is_office=is_office) else outside).append(one)
     services, held_back, notes = services_by_vein(by_vein, rules, policy)
     contestants, left_out = adjust.around_transfusion(services, outside, policy)
     contestants, pumped = adjust.around_pump(contestants, outside, claim)
     drafts, more = _contest(contestants, _running(outside, services, pumped), claim)
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
     drafts = modifiers.of_stopped(modifiers.of_hydration(drafts, policy), policy)
-    proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim)
+    proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim) if held_back else ([], [])
     bench = Bench(claim, [], [])
-    standalone.code_standalone(outside, bench)
-    drafts = modifiers.of_skin_infusion(drafts + bench.drafts, rules, policy)
+    if outside:
+        standalone.code_standalone(outside, bench)
+        drafts = modifiers.of_skin_infusion(drafts + bench.drafts, rules, policy)
     notes = notes + left_out + pumped + more + dropped + silent + bench.notes + _unsaid(services, drafts)
     return drafts + proposed, notes
 
@@ -97,9 +98,11 @@ def _running(outside: list[Given], services: list[Service], pumped: list[Note]) 
 
 def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:
     """Return notes for the flags of services that no draft carries."""
+    flagged = [one for one in services if one.flags]
+    if not flagged:
+        return []
     told = {one for draft in drafts for one in draft.service.ids}
-    silent = [one for one in services if one.flags and one.ids[0] not in told]
-    return [Note(kind, one.ids) for one in silent for kind in without_line(one.flags)]
+    return [Note(kind, one.ids) for one in flagged if one.ids[0] not in told for kind in without_line(one.flags)]
 
 
 def _edited(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:

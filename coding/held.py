@@ -11,7 +11,7 @@ from coding.contest import Claim
 from coding.findings import without_line
 from coding.hours import additional_hours, all_hours, repeat_hours
 from coding.policy import Policy
-from coding.rules import ChemotherapyRules, Rules, TherapeuticRules
+from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique
 from coding.stretches import minutes_of
 from coding.technique import rank_of
@@ -72,12 +72,8 @@ def _is_push(one: Given, rules: Rules) -> bool:
     """Say whether a held administration would be a push: recorded as one, or too short for an infusion."""
     if one.family is Family.HYDRATION:
         return False
-    return minutes_of(one.stretches) < _family(one, rules).initial_minutes_min or one.administration.method in BY_HAND
-
-
-def _family(one: Given, rules: Rules) -> ChemotherapyRules | TherapeuticRules:
-    """Return the rules of a drug's family."""
-    return rules.chemotherapy if one.family is Family.CHEMOTHERAPY else rules.therapeutic
+    least = rules.drugs[one.family].initial_minutes_min
+    return one.administration.method in BY_HAND or minutes_of(one.stretches) < least
 
 
 def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
@@ -86,7 +82,7 @@ def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
     has_initial, minutes = one.site in standing.with_initial, minutes_of(one.stretches)
     if one.family is Family.HYDRATION:
         return _fluid_codes(minutes, rules, policy, has_initial=has_initial)
-    family, role = _family(one, rules), Role.SEQUENTIAL if has_initial else Role.INITIAL
+    family, role = rules.drugs[one.family], Role.SEQUENTIAL if has_initial else Role.INITIAL
     if _is_push(one, rules) and (one.site, one.identity.ingredient) in standing.drugs:
         return _repeat_push(one, claim)
     if _is_push(one, rules):
@@ -103,7 +99,7 @@ def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
 
 def _repeat_dose(one: Given, minutes: int, claim: Claim) -> list[Code]:
     """Return codes and units of a later infusion of a drug that the site has, as the policy takes it."""
-    family, how = _family(one, claim.rules), claim.policy.same_drug
+    family, how = claim.rules.drugs[one.family], claim.policy.same_drug
     more = claim.policy.additional_hour_min or family.additional_minutes_min
     if how == "as_push" and one.family is not Family.CHEMOTHERAPY:
         return _repeat_push(one, claim)

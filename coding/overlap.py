@@ -10,7 +10,7 @@ from coding.claim import Family, Reason, Role
 from coding.hours import additional_hours, repeat_hours
 from coding.initial import Initial
 from coding.policy import Policy
-from coding.rules import ChemotherapyRules, Rules, TherapeuticRules
+from coding.rules import Rules
 from coding.services import Draft, Note, Service, Technique
 from coding.stretches import Covered, Stretches, minutes_of, union
 from coding.technique import is_on_edge
@@ -61,7 +61,7 @@ class InfusionCoder:
             by_drug = {drug: summed_by_date(doses, self._initial_of(doses)) for drug, doses in by_drug.items()}
         groups = list(by_drug.values())
         for doses in sorted(groups, key=self._place) if len(groups) > 1 else groups:
-            lead = self._initial_of(doses) or self._best(doses)
+            lead = doses[0] if len(doses) == 1 else self._initial_of(doses) or self._best(doses)
             self._code_lead(lead)
             if len(doses) > 1:
                 for dose in sorted(doses, key=lambda dose: (dose.start, dose.ids)):
@@ -70,32 +70,27 @@ class InfusionCoder:
 
     def _initial_of(self, doses: list[Service]) -> Service | None:
         """Return the dose that is the site's initial service."""
-        return next((dose for dose in doses if dose.ids[0] in self.initial_ids), None)
+        initial = [dose for dose in doses if dose.ids[0] in self.initial_ids]
+        return initial[0] if initial else None
 
     def _place(self, doses: list[Service]) -> tuple[object, ...]:
         """Return a drug's place: the initial first, then chemotherapy, then the longest, then the first."""
-        longest = min(doses, key=lambda dose: (-dose.minutes, dose.start, dose.ids))
+        longest = doses[0] if len(doses) == 1 else min(doses, key=lambda dose: (-dose.minutes, dose.start, dose.ids))
         is_chemotherapy = longest.family is CHEMOTHERAPY
         order = (0 if self.policy.initial_tiebreak == "first_start" else -longest.minutes, longest.start, longest.ids)
         return (self._initial_of(doses) is None, not is_chemotherapy, *order)
 
     def _best(self, doses: list[Service]) -> Service:
         """Return the dose with the most minutes that nothing has taken."""
-        if len(doses) == 1:
-            return doses[0]
         return min(doses, key=lambda dose: (-minutes_of(self.counted.left_of(dose.stretches)), dose.start, dose.ids))
-
-    def _family(self, service: Service) -> ChemotherapyRules | TherapeuticRules:
-        """Return the rules of a drug's family."""
-        return self.rules.chemotherapy if service.family is CHEMOTHERAPY else self.rules.therapeutic
 
     def _more(self, service: Service) -> int:
         """Return the fewest minutes past a full hour that make one more."""
-        return self.policy.additional_hour_min or self._family(service).additional_minutes_min
+        return self.policy.additional_hour_min or self.rules.drugs[service.family].additional_minutes_min
 
     def _code_lead(self, lead: Service) -> None:
         """Code the first line of a drug: initial, sequential, concurrent, or included in another."""
-        family = self._family(lead)
+        family = self.rules.drugs[lead.family]
         if self.initial is not None and lead.ids[0] in self.initial_ids:
             line = Line(family.initial_code, Role.INITIAL, self.initial.reasons, self.initial.flags)
             self._timed(_first_hour(lead, line, lead.stretches, lead.minutes))
@@ -128,7 +123,7 @@ class InfusionCoder:
             flags = ("CHEMO_CONCURRENT",)
         if shared and additional_hours(minutes, more) != additional_hours(lead.minutes, more):
             flags = (*flags, "PARTIAL_OVERLAP")
-        line = Line(self._family(lead).sequential_code, Role.SEQUENTIAL, reasons, flags)
+        line = Line(self.rules.drugs[lead.family].sequential_code, Role.SEQUENTIAL, reasons, flags)
         self._timed(_first_hour(lead, line, counted, minutes))
 
     def _concurrent(self, lead: Service, shared: int, net: int, edge: tuple[str, ...] = ()) -> None:
@@ -145,7 +140,7 @@ class InfusionCoder:
     def _timed(self, first: Draft) -> None:
         """Write the first hour and the additional hours of an infusion, and take its minutes."""
         service, more = first.service, self._more(first.service)
-        family, minutes = self._family(service), first.minutes
+        family, minutes = self.rules.drugs[service.family], first.minutes
         assert minutes is not None
         if minutes < service.minutes and is_on_edge(minutes, family.initial_minutes_min, more):
             first = first._replace(flags=(*first.flags, "BOUNDARY_MINUTE"))
@@ -157,7 +152,7 @@ class InfusionCoder:
 
     def _code_repeat(self, dose: Service) -> None:
         """Code a later dose of a drug that has its lead line. Source: MedLearn 2025-01-13 on CPT 96366."""
-        family, how = self._family(dose), self.policy.same_drug
+        family, how = self.rules.drugs[dose.family], self.policy.same_drug
         left = self.counted.left_of(dose.stretches)
         minutes = minutes_of(left)
         least = self._more(dose) if how == "per_dose_31" else family.initial_minutes_min

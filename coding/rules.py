@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
 
+from coding.claim import Family
 from coding.errors import NoRuleInForce, TableError
 
 ROW_FIELDS = {"label", "unit", "source", "values"}
@@ -166,6 +167,12 @@ class Rules:
     subcutaneous: SubcutaneousRules
     neighbours: NeighbourRules
     limits: Limits
+    drugs: Mapping[Family, TherapeuticRules | ChemotherapyRules] = field(init=False)  # those of drugs, by family
+
+    def __post_init__(self) -> None:
+        """Put the rules of drugs by family."""
+        of_drugs = {one: self.chemotherapy if one is Family.CHEMOTHERAPY else self.therapeutic for one in Family}
+        object.__setattr__(self, "drugs", of_drugs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +217,7 @@ def dated_rule(name: str, row: Mapping[str, Any]) -> DatedRule:
     """
     if set(row) != ROW_FIELDS:
         raise TableError(f"{name}: has {sorted(row)}, needs exactly {sorted(ROW_FIELDS)}")
-    if not all(isinstance(row[field], str) and row[field] for field in ROW_FIELDS - {"values"}):
+    if not all(isinstance(row[text], str) and row[text] for text in ROW_FIELDS - {"values"}):
         raise TableError(f"{name}: label, unit and source must be texts that say something")
     dates = tuple(value.get("effective") for value in row["values"])
     if not dates or not all(isinstance(when, date) for when in dates) or list(dates) != sorted(set(dates)):
@@ -234,7 +241,7 @@ def dated_rules(table: type[Any]) -> Mapping[str, DatedRule]:
         TableError: a rule is missing or unknown, or has another shape.
     """
     rows = read_toml(table.TABLE)
-    wanted = {field.name for field in fields(table)}
+    wanted = {one.name for one in fields(table)}
     if set(rows) != wanted:
         raise TableError(f"{table.TABLE}: missing {sorted(wanted - set(rows))}, unknown {sorted(set(rows) - wanted)}")
     return {name: dated_rule(f"{table.TABLE} {name}", row) for name, row in rows.items()}

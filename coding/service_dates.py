@@ -30,8 +30,8 @@ def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | 
         return list(drafts)
     by_date: list[Draft] = []
     for draft in drafts:
-        place = zone or _offset(draft)
-        if not draft.counted or place is None or draft.counted[-1][1] <= _end_of(draft.service_date, place):
+        place = zone or _offset(draft) if draft.counted else None
+        if place is None or draft.counted[-1][1] <= _end_of(draft.service_date, place):
             by_date.append(draft)
         elif policy.midnight_units == "split_by_calendar_day":
             by_date += [] if draft.first_minute else _counted_by_day(draft, rules, policy, place)

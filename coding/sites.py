@@ -47,22 +47,22 @@ def with_sites(given: list[Given]) -> list[Given]:
     catheter were made one site, they say so.
     """
     by_vein = [one for one in given if one.administration.route in VASCULAR]
-    keys = {one.site for one in by_vein}
-    lumens = _several_lumens(by_vein)
+    places = {(one.site, one.administration.access_site) for one in by_vein}
+    keys = {site for site, _ in places}
+    lumens = _several_lumens(places)
     if not lumens and ("" not in keys or len(keys) == 1):
         return given
-    named = [one for one in by_vein if one.site]
-    first = min(named, key=lambda one: (one.start, one.ids)).site
+    first = min([(one.start, one.ids, one.site) for one in by_vein if one.site])[-1]
     unknown = ("SITE_UNKNOWN",) if len(keys - {""}) > 1 else ()
     return [_with_site(one, first, unknown, lumens) for one in given]
 
 
-def _several_lumens(by_vein: list[Given]) -> set[str]:
-    """Return the sites that were recorded by more than one of their lumens."""
+def _several_lumens(places: Iterable[tuple[str, str]]) -> set[str]:
+    """Return the sites that were recorded by more than one of their lumens, of sites and what was recorded."""
     recorded: dict[str, set[str]] = {}
-    for one in by_vein:
-        if "lumen" in one.administration.access_site.casefold():
-            recorded.setdefault(one.site, set()).add(_recorded(one.administration.access_site))
+    for site, access_site in places:
+        if "lumen" in access_site.casefold():
+            recorded.setdefault(site, set()).add(_recorded(access_site))
     return {key for key, names in recorded.items() if len(names - {key}) > 1}
 
 

@@ -51,9 +51,11 @@ class Covered:
 
     def __init__(self, stretches: Iterable[tuple[int, int]] = ()) -> None:
         """Begin with some time taken."""
-        joined = union(stretches)
-        self.starts = [start for start, _ in joined]
-        self.stops = [stop for _, stop in joined]
+        self.starts: list[int] = []
+        self.stops: list[int] = []
+        for start, stop in union(stretches) if stretches else ():
+            self.starts.append(start)
+            self.stops.append(stop)
 
     def add(self, stretches: Stretches) -> None:
         """Take the stretches too."""

@@ -19,7 +19,6 @@ from coding.times import BY_HAND
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 HYDRATION = Family.HYDRATION
-CHEMOTHERAPY = Family.CHEMOTHERAPY
 INFUSION = Technique.INFUSION
 PUSH = Technique.PUSH
 
@@ -81,19 +80,11 @@ def _without_stop(one: Given, policy: Policy) -> Given:
     return one._replace(flags=("STOP_MISSING_PUSH", *rest)) if policy.missing_stop == "push_auto" else one
 
 
-def _minimum(family: Family, rules: Rules) -> tuple[int, int]:
-    """Return the fewest minutes of an infusion, and of one more hour, in a family."""
-    if family is CHEMOTHERAPY:
-        return rules.chemotherapy.initial_minutes_min, rules.chemotherapy.additional_minutes_min
-    if family is HYDRATION:
-        return rules.hydration.initial_minutes_min, rules.hydration.additional_minutes_min
-    return rules.therapeutic.initial_minutes_min, rules.therapeutic.additional_minutes_min
-
-
 def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
     """Return a run as an infusion, or as a push when it is short."""
     minutes, family = minutes_of(run.stretches), run.family
-    least, more = _minimum(family, rules)
+    own = rules.hydration if family is HYDRATION else rules.drugs[family]
+    least, more = own.initial_minutes_min, own.additional_minutes_min
     rule, flags = "INFUSION" if family is HYDRATION or minutes >= least else "SHORT_INFUSION", run.flags
     if rule == "SHORT_INFUSION" and policy.stopped_early_modifier != "none" and _was_stopped(run):
         rule, flags = "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
@@ -147,7 +138,7 @@ def rank_of(family: Family, technique: Technique, rules: Rules) -> int:
     """Return a service's place in the facility's order, 1 first. Source: CMS Pub. 100-04, ch. 4, sec. 230.2."""
     if family is HYDRATION:
         return rules.hydration.rank
-    own = rules.chemotherapy if family is CHEMOTHERAPY else rules.therapeutic
+    own = rules.drugs[family]
     return own.infusion_rank if technique is INFUSION else own.push_rank
 
 
@@ -160,7 +151,7 @@ def is_on_edge(minutes: int, least: int, more: int) -> bool:
 
 def _has_seconds(run: Given) -> bool:
     """Say whether a time of the run is not a whole minute."""
-    return any(start % MINUTE or stop % MINUTE for start, stop in run.stretches)
+    return bool([at for stretch in run.stretches for at in stretch if at % MINUTE])
 
 
 def _seconds_matter(run: Given, least: int, more: int) -> bool:

@@ -1,7 +1,7 @@
 """The tables: their shape, and that every row of them decides something that a scenario shows."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.coding import build
 from tests.coding.scenario import read
 
 SCENARIOS = [one for path in sorted(Path(__file__).parent.joinpath("scenarios").glob("*.txt")) for one in read(path)]
-FIELDS = dict(zip(TABLES, Rules.__dataclass_fields__, strict=True))
+FIELDS = dict(zip(TABLES, [field.name for field in fields(Rules) if field.init], strict=True))
 
 
 @cache
