@@ -1,25 +1,25 @@
 """The two agents and the close timer: take a batch, one pure call, write everything it causes.
 
-Both take batches without acknowledging (`noack_take`): an event is acknowledged only when everything that it
-caused is confirmed. Concurrency is 1: Faust commits wrong offsets when acknowledgements have gaps.
+A batch is taken without acknowledging it (streams/intake.py): that follows when everything that it caused is
+confirmed. Concurrency is 1: Faust commits wrong offsets when acknowledgements have gaps.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import faust
-from faust.types import TP, EventT, StreamT
+from faust.types import TP, StreamT
 
 from streams import records
 from streams.apply import Applier, Inbound
 from streams.claims import Issuer
 from streams.dead_letters import Origin, Why, dead_letter
+from streams.intake import Message, batches
 from streams.metrics import WorkerMetrics
 from streams.progress import MessagesSkipped
 from streams.settings import Settings
@@ -28,9 +28,6 @@ from streams.watchdog import Watchdog
 from streams.writing import BatchWriter, Record
 
 log = logging.getLogger("dripcode.agents")
-
-# How long an agent waits for a fuller batch, seconds: it bounds the latency of a lone message.
-GATHER_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +40,22 @@ class Desk:
     writer: BatchWriter
     metrics: WorkerMetrics
 
-    async def apply(self, events: Sequence[EventT[Any]]) -> None:
+    async def apply(self, messages: Sequence[Message]) -> None:
         """Apply inbound messages and commands, write their facts and what closes, acknowledge."""
-        batch = [_inbound(event) for event in events]
+        batch = [_inbound(message) for message in messages]
         await self._end_if_skipped(*self.applier.skipped(batch))
         out, counts = self.applier.apply(batch, time.time())
-        await self.writer.write(out, events)
+        await self.writer.write(out, messages)
         self.metrics.applied(counts, self.applier)
 
-    async def code(self, events: Sequence[EventT[Any]]) -> None:
+    async def code(self, messages: Sequence[Message]) -> None:
         """Code closed encounters, write claim lines and findings, acknowledge."""
         out: list[Record] = []
         lines: list[dict[str, object]] = []
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        offsets = [(event.message.partition, event.message.offset) for event in events]
+        offsets = [(message.partition, message.offset) for message in messages]
         await self._end_if_skipped(*self.issuer.skipped(offsets))
-        for event in events:
-            message = event.message
+        for message in messages:
             try:
                 of_encounter, issued = self.issuer.issue(message.partition, message.value or b"", now)
             except Exception as wrong:  # noqa: BLE001 - nothing may escape: a poison encounter would stop its partition
@@ -71,7 +67,7 @@ class Desk:
                 continue
             out += of_encounter
             lines += issued
-        await self.writer.write([*out, *self.issuer.advance(offsets)], events)
+        await self.writer.write([*out, *self.issuer.advance(offsets)], messages)
         self.metrics.issued(lines)
 
     async def _end_if_skipped(self, noted: list[Record], errors: list[MessagesSkipped]) -> None:
@@ -106,14 +102,16 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
     def topic(*names: str) -> faust.TopicT:
         return app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
-    @app.agent(topic(topics.inbound, topics.commands), name="assemble", concurrency=1)
+    reads = topics.inbound, topics.commands
+
+    @app.agent(topic(*reads), name="assemble", concurrency=1)
     async def assemble(stream: StreamT[bytes]) -> None:
         """Keep each message as a fact; send an encounter on when it closes, and again after late news.
 
         Key: patient, on topic and table alike, so one partition owns a patient.
         Delivery: at least once; a message read twice is the same fact and is counted once.
         """
-        await _work(app, stream, settings.batch_size, desk.apply, watchdog)
+        await _work(app, batches(app, stream, reads, settings.batch_size), desk.apply, watchdog)
 
     @app.agent(topic(topics.closed), name="code", concurrency=1)
     async def code(stream: StreamT[bytes]) -> None:
@@ -121,7 +119,7 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
 
         Key: patient. Delivery: at least once; a closed encounter read twice publishes the same lines again.
         """
-        await _work(app, stream, settings.batch_size, desk.code, watchdog)
+        await _work(app, batches(app, stream, [topics.closed], settings.batch_size), desk.code, watchdog)
 
     @app.task
     async def ready() -> None:
@@ -145,26 +143,23 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
 
 async def _work(
     app: faust.App,
-    stream: StreamT[bytes],
-    batch_size: int,
-    handle: Callable[[Sequence[EventT[Any]]], Awaitable[None]],
+    taken: AsyncIterator[Sequence[Message]],
+    handle: Callable[[Sequence[Message]], Awaitable[None]],
     watchdog: Watchdog,
 ) -> None:
     """Hand batches on. A failure to write ends the worker: what is not acknowledged is read again."""
-    async for events in stream.noack_take(batch_size, within=GATHER_SECONDS):  # type: ignore[attr-defined]
+    async for messages in taken:
         try:
-            await handle(events)
+            await handle(messages)
         except Exception as wrong:
             log.error("a batch could not be written (%s); the worker ends, nothing of it is acknowledged", wrong)
             await app.crash(wrong)
             raise
-        watchdog.progressed(events)
+        watchdog.progressed(messages)
 
 
-def _inbound(event: EventT[Any]) -> Inbound:
-    message = event.message
-    headers = dict(message.headers or ())
-    received = headers.get("received_at")
+def _inbound(message: Message) -> Inbound:
+    received = next((value for name, value in message.headers or () if name == "received_at"), None)
     return Inbound(
         topic=message.topic,
         partition=message.partition,

@@ -36,18 +36,22 @@ class BatchTable(faust.Table[bytes, bytes]):
         return {**super().info(), "keeper": self.keeper, "on_ready": self.on_ready}
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        """What Faust's own recovery calls."""
+        self.restore(event.message for event in batch)
+
+    def restore(self, changes: Iterable[Any]) -> None:
         """Take recovered records in. A record that cannot be read ends the worker, naming its place.
 
         Faust would log it and wait for ever for a recovery that cannot end.
         """
-        for event in batch:
-            message = event.message
-            if message.value is None:
+        restore = self.keeper.restore
+        for change in changes:
+            if change.value is None:
                 continue
             try:
-                self.keeper.restore(message.partition, message.key or b"", message.value)
+                restore(change.partition, change.key or b"", change.value)
             except Exception as wrong:
-                where = f"{message.topic}[{message.partition}]@{message.offset}"
+                where = f"{change.topic}[{change.partition}]@{change.offset}"
                 self.app.loop.create_task(self.app.crash(UnreadableChangelog(f"{where}: {type(wrong).__name__}")))
                 raise
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import faust
-from faust.types import TP, EventT
+from faust.types import TP
 
+from streams.intake import Message
 from streams.log import Explained
 from streams.metrics import WorkerMetrics
 
@@ -38,13 +38,11 @@ class Watchdog:
         self._moved: dict[TP, float] = {}
         self._rebalances = 0
 
-    def progressed(self, events: Sequence[EventT[Any]]) -> None:
-        """Note that these events were written and acknowledged."""
-        now = time.monotonic()
-        for event in events:
-            tp = event.message.tp
-            self._done[tp] = event.message.offset + 1
-            self._moved[tp] = now
+    def progressed(self, messages: Sequence[Message]) -> None:
+        """Note that these messages were written and acknowledged."""
+        done = {message.tp: message.offset + 1 for message in messages}
+        self._done.update(done)
+        self._moved.update(dict.fromkeys(done, time.monotonic()))
 
     async def check(self) -> None:
         """Crash the app when a partition that we own has lag and stands still."""

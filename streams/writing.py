@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import faust
-from faust.types import EventT
 
 from streams.embedded.records import Record
+from streams.faust_private import aiokafka_producer
+from streams.intake import Message, acknowledge
 
 __all__ = ["BatchWriter", "EmbeddedWriter", "KafkaWriter", "Record"]
 
 
 class BatchWriter(Protocol):
-    """Writes a batch's records and acknowledges its events."""
+    """Writes a batch's records and acknowledges its messages."""
 
-    async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None: ...
+    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None: ...
 
 
 class EmbeddedWriter:
@@ -31,14 +32,14 @@ class EmbeddedWriter:
     def __init__(self, app: faust.App) -> None:
         self.app = app
 
-    async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
         producer: Any = self.app.producer
         consumer: Any = self.app.consumer
-        await producer.commit_batch(records, consumer.offsets_after(events))
+        await producer.commit_batch(records, consumer.offsets_after_messages(messages))
 
 
 class KafkaWriter:
-    """Every record confirmed by the broker, then the events acknowledged in order.
+    """Every record confirmed by the broker, then the messages acknowledged in order.
 
     Records of a compacted topic go as record batches, one per partition: a record batch is appended whole or not at
     all, and costs a fraction of so many sends.
@@ -48,7 +49,7 @@ class KafkaWriter:
         self.app = app
         self.compacted = frozenset(compacted)
 
-    async def write(self, records: Sequence[Record], events: Sequence[EventT[Any]]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
         producer = aiokafka_producer(self.app)
         pending: list[asyncio.Future[Any]] = []
         batches: dict[tuple[str, int], list[Record]] = {}
@@ -65,8 +66,7 @@ class KafkaWriter:
             if r.topic not in self.compacted
         ]
         await _confirmed(pending)
-        for event in events:
-            event.ack()
+        acknowledge(self.app, messages)
 
 
 async def _send_batches(
@@ -91,8 +91,3 @@ async def _send_batches(
 async def _confirmed(pending: Sequence[asyncio.Future[Any]]) -> None:
     for future in pending:
         await future
-
-
-def aiokafka_producer(app: faust.App) -> Any:
-    """The aiokafka producer inside Faust's: the one private name of Faust that the Kafka side relies on."""
-    return app.producer._ensure_producer()  # type: ignore[attr-defined]

@@ -1,17 +1,21 @@
 """Faust's consumer on the broker file: read, deliver, commit."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from faust.exceptions import ConsumerNotStarted, ImproperlyConfigured
 from faust.types import TP, ConsumerMessage, EventT
 from mode import Service
 
-from . import faust_private, retention
+from streams import faust_private
+from streams.intake import Delivered, Inbox
+
+from . import retention
 from .assignment import assign
 from .deliveries import Deliveries
 from .errors import BatchOutOfOrder
+from .handover import Handover
 from .lock import WorkerLock
 from .lookups import Lookups
 from .news import News
@@ -19,6 +23,8 @@ from .records import StoredRecord
 
 #: So many records are read of a partition before the next partition has its turn.
 _READ_MAX = 100
+#: So many of a changelog, or for an agent with an inbox: they are handed over whole.
+_READ_MANY = 500
 #: Seconds between two looks at whether Faust has finished its rebalance, which tells nobody.
 _REBALANCE_LOOK = 0.005
 #: Seconds between two looks for records that may be deleted.
@@ -45,6 +51,7 @@ class Consumer(Lookups):
         self._lock: WorkerLock | None = None
         self._crashing: asyncio.Future[None] | None = None
         super().__init__(*args, **kwargs)
+        self._handover = Handover(self.app, self._deliveries, self._tell)
 
     async def on_start(self) -> None:
         """Take the worker's lock and open the broker file."""
@@ -187,8 +194,9 @@ class Consumer(Lookups):
         for tp in sorted(self._unread & active):
             if not self._may_deliver(tp):  # a delivery of this round may have filled its stream
                 continue
-            records = self._transport.store.read(*tp, self._positions[tp], _READ_MAX)
-            if len(records) < _READ_MAX:
+            most = _READ_MANY if self._handover.takes(tp) else _READ_MAX
+            records = self._transport.store.read(*tp, self._positions[tp], most)
+            if len(records) < most:
                 self._unread.discard(tp)
             if not records:
                 continue
@@ -204,6 +212,10 @@ class Consumer(Lookups):
 
     async def _deliver(self, tp: TP, records: list[StoredRecord], epoch: int) -> bool:
         """Hand the records of one partition to its streams; return False when there was a seek or the flow stopped."""
+        if self._handover.takes(tp):
+            self._handover.deliver(tp, records)
+            self._positions[tp] = records[-1].offset + 1
+            return True
         tracked = self.app.topics.acks_enabled_for(tp.topic)
         for record in records:
             if self._epoch != epoch or not self.flow_active:
@@ -230,7 +242,16 @@ class Consumer(Lookups):
             # Faust lets the streams' partitions go before it seeks and before it empties their queues: what came
             # through in between would be delivered twice, or thrown away.
             return False
+        if self._handover.is_full(tp):
+            return False
         return tp in self.active_partitions() or tp in self.buffered_partitions()
+
+    def inbox(self, topics: Collection[str]) -> Inbox:
+        """Deliver messages of these topics to one inbox; its reader commits with `Producer.commit_batch`."""
+        return self._handover.inbox(topics)
+
+    def acknowledge(self, messages: Sequence[Delivered]) -> None:
+        """What an inbox delivers is committed together with what it causes, and needs no acknowledgement."""
 
     async def _hand_over(self, message: ConsumerMessage) -> bool:
         """Deliver one message; return False when the flow was stopped before a full stream had taken it."""
@@ -318,7 +339,11 @@ class Consumer(Lookups):
             BatchOutOfOrder: an event delivered before them is neither among them nor committed; the app crashes, as
                 only reading again from the last commit brings it back.
         """
-        taken = [(event.message.tp, event.message.offset) for event in events]
+        return self.offsets_after_messages([event.message for event in events])
+
+    def offsets_after_messages(self, messages: Iterable[Any]) -> dict[TP, int]:
+        """The same for messages, as an inbox delivers them."""
+        taken = [(message.tp, message.offset) for message in messages]
         acked: dict[tuple[str, int], set[int]] = {tp: self.acked_offsets(tp) for tp in {tp for tp, _ in taken}}
         try:
             following = self._deliveries.offsets_after(taken, acked)

@@ -19,6 +19,10 @@ class Deliveries:
         """Note a record that is about to be delivered."""
         self._open[tp].append(offset)
 
+    def add_many(self, tp: _Pair, offsets: Iterable[int]) -> None:
+        """Note records that are about to be delivered together."""
+        self._open[tp].extend(offsets)
+
     def take_back(self, tp: _Pair) -> None:
         """The last one noted was not delivered after all."""
         self._open[tp].pop()

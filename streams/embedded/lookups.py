@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 from faust.types import TP
 from mode import Seconds
 
-from . import faust_private
+from streams import faust_private
 
 if TYPE_CHECKING:
     from .transport import Transport

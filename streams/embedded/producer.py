@@ -9,9 +9,10 @@ from faust.types import TP, FutureMessage, HeadersArg, RecordMetadata
 from mode import Seconds
 from mode.utils.times import want_seconds
 
-from . import faust_private
+from streams import faust_private
+from streams.faust_private import Outcome
+
 from .errors import StoreFailed
-from .faust_private import Outcome
 from .records import Position, Record
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import apsw
 from faust.transport import base
 from faust.types import AppT
 
-from . import faust_private
+from streams import faust_private
+
 from .consumer import Consumer as EmbeddedConsumer
 from .errors import UnknownTopic
 from .options import options_from

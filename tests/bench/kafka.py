@@ -43,6 +43,10 @@ def _ours(place: Path, environment: dict[str, str]) -> Iterator[int]:
         yield stage.processes["worker"].pid
 
 
+def _stock(place: Path, environment: dict[str, str]) -> AbstractContextManager[int]:
+    return _ours(place, environment | {"DRIPCODE_KAFKA_TRANSPORT": "stock"})
+
+
 def _nothing(place: Path, environment: dict[str, str]) -> AbstractContextManager[int]:
     return python("nothing", ["-m", "tests.bench.kafka_noop"], place, environment)
 
@@ -52,12 +56,13 @@ def _loop(place: Path, environment: dict[str, str]) -> AbstractContextManager[in
 
 
 Start = Callable[[Path, dict[str, str]], AbstractContextManager[int]]
-NOTHING, OURS, LOOP = (
-    "a Faust agent that does nothing",
+NOTHING, OURS, STOCK, LOOP = (
+    "a Faust agent that does nothing, Faust's consumer",
     "our worker (`dripcode run`)",
+    "our worker with Faust's consumer (`kafka_transport = stock`)",
     "our work in a loop without Faust",
 )
-CONTESTANTS: dict[str, Start] = {NOTHING: _nothing, OURS: _ours, LOOP: _loop}
+CONTESTANTS: dict[str, Start] = {NOTHING: _nothing, OURS: _ours, STOCK: _stock, LOOP: _loop}
 
 
 def _table(server: KafkaServer) -> Table:
@@ -65,7 +70,7 @@ def _table(server: KafkaServer) -> Table:
     paces: dict[str, list[Pace]] = {name: [] for name in CONTESTANTS}
     order = list(CONTESTANTS)
     for number in range(ROUNDS):
-        for name in order[number % 3 :] + order[: number % 3]:
+        for name in order[number % len(order) :] + order[: number % len(order)]:
             paces[name].append(_one(server, CONTESTANTS[name], messages, is_working=name != NOTHING))
     per_second = {name: [one.per_second for one in some] for name, some in paces.items()}
     cpu = {name: [one.cpu_micro for one in some] for name, some in paces.items()}

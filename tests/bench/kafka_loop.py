@@ -14,9 +14,10 @@ from typing import Any, cast
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from streams.agents import GATHER_SECONDS, Desk
+from streams.agents import Desk
 from streams.apply import Applier
 from streams.claims import Issuer
+from streams.intake import GATHER_SECONDS
 from streams.metrics import WorkerMetrics
 from streams.provision import kafka_hosts
 from streams.settings import Settings, load_settings
@@ -40,15 +41,8 @@ class Message:
     headers: Sequence[tuple[str, bytes]]
     timestamp: float
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What the desk takes and the writer acknowledges; here the loop commits instead."""
-
-    message: Message
-
-    def ack(self) -> None:
-        pass
+    def ack(self, _consumer: object) -> None:
+        """The loop commits instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +50,7 @@ class Producing:
     """Stands where the writer looks for an app with a producer."""
 
     client: AIOKafkaProducer
+    consumer: None = None
 
     @property
     def producer(self) -> Producing:
@@ -65,17 +60,15 @@ class Producing:
         return self.client
 
 
-def _event(record: ConsumerRecord) -> Any:
-    return Event(
-        Message(
-            record.topic,
-            record.partition,
-            record.offset,
-            record.key,
-            record.value,
-            record.headers,
-            record.timestamp / 1000,
-        )
+def _message(record: ConsumerRecord) -> Any:
+    return Message(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        record.headers,
+        record.timestamp / 1000,
     )
 
 
@@ -113,8 +106,8 @@ async def _loop(consumer: AIOKafkaConsumer, desk: Desk, settings: Settings) -> N
     committed = looked = time.monotonic()
     while True:
         found = await consumer.getmany(timeout_ms=int(1000 * GATHER_SECONDS), max_records=settings.batch_size)
-        to_apply = [_event(r) for tp, some in found.items() if tp.topic != desk.topics.closed for r in some]
-        to_code = [_event(r) for tp, some in found.items() if tp.topic == desk.topics.closed for r in some]
+        to_apply = [_message(r) for tp, some in found.items() if tp.topic != desk.topics.closed for r in some]
+        to_code = [_message(r) for tp, some in found.items() if tp.topic == desk.topics.closed for r in some]
         if to_apply:
             await desk.apply(to_apply)
         if to_code:

@@ -1,9 +1,11 @@
-"""A worker that does nothing: Faust's own cost of handing messages over, under the settings of ours.
+"""A worker that does nothing: Faust's own cost of handing messages over, by its own consumer, settings as ours.
 
 python -m tests.bench.kafka_noop      # settings from the environment; runs until it is told to stop
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import faust
 from faust.types import StreamT
@@ -14,7 +16,7 @@ from streams.topics import topics_of
 
 
 def app_that_does_nothing() -> faust.App:
-    settings = load_settings()[0]
+    settings = replace(load_settings()[0], kafka_transport="stock")
     app = make_app(settings)
     inbound = app.topic(
         topics_of(settings).inbound, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"

@@ -95,12 +95,14 @@ class KafkaBroker(_Readable):
     bootstrap: str
     prefix: str
     folder: Path
+    transport: str = "own"
 
     @property
     def environment(self) -> Mapping[str, str]:
         return {
             "DRIPCODE_BROKER": f"kafka://{self.bootstrap}",
             "DRIPCODE_TOPIC_PREFIX": self.prefix,
+            "DRIPCODE_KAFKA_TRANSPORT": self.transport,
             "DRIPCODE_DATA_DIR": str(self.folder),
             "DRIPCODE_PARTITIONS": str(PARTITIONS),
         }

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 import coding
 from streams import agents
@@ -30,28 +31,23 @@ from tests.streams.brokers import KafkaBroker
 
 @dataclass
 class Message:
+    """What an agent sees of a message of Faust's."""
+
     topic: str
     partition: int
     offset: int
     key: bytes
     value: bytes
+    log: list[str]
     headers: list[tuple[str, bytes]] = field(default_factory=list)
     timestamp: float = 0.0
 
     @property
-    def tp(self) -> tuple[str, int]:
-        return self.topic, self.partition
+    def tp(self) -> TP:
+        return TP(self.topic, self.partition)
 
-
-@dataclass
-class Event:
-    """What an agent sees of a Faust event."""
-
-    message: Message
-    log: list[str]
-
-    def ack(self) -> bool:
-        self.log.append(f"ack {self.message.offset}")
+    def ack(self, consumer: object) -> bool:
+        self.log.append(f"ack {self.offset}")
         return True
 
 
@@ -63,13 +59,13 @@ class Writer:
     fails: bool = False
     records: list[Record] = field(default_factory=list)
 
-    async def write(self, records: Sequence[Record], events: Sequence[Any]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Any]) -> None:
         if self.fails:
             raise OSError("the broker is gone")
         self.records += records
         self.log.append(f"written {len(records)}")
-        for event in events:
-            event.ack()
+        for message in messages:
+            message.ack(None)
 
 
 @pytest.fixture
@@ -87,8 +83,8 @@ def test_messages_are_acknowledged_after_everything_they_caused_is_written(setti
     log: list[str] = []
     work = desk(settings, Writer(log))
     day = [m for m in hospital_day(1, 5) if m.fate == "applied"][:3]
-    events = [Event(Message(work.topics.inbound, 0, n, b"k", m.text), log) for n, m in enumerate(day)]
-    asyncio.run(work.apply(events))  # type: ignore[arg-type]
+    messages = [Message(work.topics.inbound, 0, n, b"k", m.text, log) for n, m in enumerate(day)]
+    asyncio.run(work.apply(messages))
     assert log == ["written 4", "ack 0", "ack 1", "ack 2"]
 
 
@@ -98,8 +94,8 @@ def test_an_encounter_that_cannot_be_coded_is_a_dead_letter_and_the_next_one_is_
     work = desk(settings, writer)
     arrived = coding.Encounter(encounter_id="V1", patient_id="SYN1")
     values = [b"not an encounter", encode(ClosedEncounter(1, "discharge", arrived))]
-    events = [Event(Message(work.topics.closed, 0, n, b"k", value), log) for n, value in enumerate(values)]
-    asyncio.run(work.code(events))  # type: ignore[arg-type]
+    messages = [Message(work.topics.closed, 0, n, b"k", value, log) for n, value in enumerate(values)]
+    asyncio.run(work.code(messages))
     dead, kept, progress = writer.records
     assert dead.topic == work.topics.dead_letter
     assert dead.value == b"not an encounter"
@@ -112,12 +108,11 @@ def test_an_encounter_that_cannot_be_coded_is_a_dead_letter_and_the_next_one_is_
 def test_a_batch_that_cannot_be_written_ends_the_worker_and_acknowledges_nothing(settings: Settings) -> None:
     log: list[str] = []
     work = desk(settings, Writer(log, fails=True))
-    events = [Event(Message(work.topics.inbound, 0, 0, b"k", hospital_day(1, 5)[0].text), log)]
+    messages = [Message(work.topics.inbound, 0, 0, b"k", hospital_day(1, 5)[0].text, log)]
 
-    class Stream:
-        async def noack_take(self, size: int, within: float) -> AsyncIterator[list[Event]]:
-            yield events
-            raise AssertionError("the agent went on after a failed write")
+    async def taken() -> AsyncIterator[list[Message]]:
+        yield messages
+        raise AssertionError("the agent went on after a failed write")
 
     crashes: list[BaseException] = []
 
@@ -126,11 +121,11 @@ def test_a_batch_that_cannot_be_written_ends_the_worker_and_acknowledges_nothing
             crashes.append(reason)
 
     class Dog:
-        def progressed(self, events: object) -> None:
+        def progressed(self, messages: object) -> None:
             raise AssertionError("nothing progressed")
 
     with pytest.raises(OSError, match="gone"):
-        asyncio.run(agents._work(App(), Stream(), 500, work.apply, Dog()))  # type: ignore[arg-type]
+        asyncio.run(agents._work(App(), taken(), work.apply, Dog()))  # type: ignore[arg-type]
     assert len(crashes) == 1
     assert log == []
 
@@ -164,16 +159,17 @@ def test_on_kafka_a_large_batch_is_confirmed_whole_facts_first(
     huge = Record(topics.facts_changelog, b"huge", b"y" * 3_000_000, partition=0)
     lines = [Record(topics.claim_lines, b"V%d" % n, b"line", headers=(("version", b"1"),)) for n in range(50)]
     log: list[str] = []
-    events = [Event(Message(topics.inbound, 0, n, b"k", b"v"), log) for n in range(3)]
+    messages = [Message(topics.inbound, 0, n, b"k", b"v", log) for n in range(3)]
 
     async def write() -> None:
-        app = make_app(settings)
+        app = make_app(replace(settings, kafka_transport="stock"))  # whose messages are acknowledged one by one
         producer = app.producer
         await producer.start()
         try:
-            await KafkaWriter(app, topics.compacted()).write([*lines, *facts, huge], events)  # type: ignore[arg-type]
+            await KafkaWriter(app, topics.compacted()).write([*lines, *facts, huge], messages)
         finally:
             await producer.stop()
+            app.consumer._thread.thread_loop.close()  # type: ignore[attr-defined] # made by asking for it
 
     asyncio.run(write())
     kept = broker.read(topics.facts_changelog)

@@ -17,11 +17,6 @@ class Message:
         self.tp, self.offset = INBOUND, offset
 
 
-class Event:
-    def __init__(self, offset: int) -> None:
-        self.message = Message(offset)
-
-
 class Consumer:
     def __init__(self) -> None:
         self.end = 0
@@ -61,7 +56,7 @@ def check(dog: Watchdog) -> None:
 def test_lag_that_does_not_move_ends_the_worker(clock: list[float]) -> None:
     app = App()
     dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
-    dog.progressed([Event(9)])  # type: ignore[list-item]
+    dog.progressed([Message(9)])  # type: ignore[list-item]
     app.consumer.end = 15
     check(dog)
     clock[0] += 61
@@ -76,7 +71,7 @@ def test_lag_that_moves_does_not(clock: list[float]) -> None:
     dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
     app.consumer.end = 1000
     for offset in range(100):
-        dog.progressed([Event(offset)])  # type: ignore[list-item]
+        dog.progressed([Message(offset)])  # type: ignore[list-item]
         clock[0] += 50
         check(dog)
     assert app.crashes == []
@@ -85,7 +80,7 @@ def test_lag_that_moves_does_not(clock: list[float]) -> None:
 def test_silence_without_lag_does_not(clock: list[float]) -> None:
     app = App()
     dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
-    dog.progressed([Event(9)])  # type: ignore[list-item]
+    dog.progressed([Message(9)])  # type: ignore[list-item]
     app.consumer.end = 10
     for _ in range(10):
         clock[0] += 1000
@@ -96,7 +91,7 @@ def test_silence_without_lag_does_not(clock: list[float]) -> None:
 def test_a_rebalance_starts_the_wait_anew(clock: list[float]) -> None:
     app = App()
     dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
-    dog.progressed([Event(9)])  # type: ignore[list-item]
+    dog.progressed([Message(9)])  # type: ignore[list-item]
     app.consumer.end = 15
     check(dog)
     clock[0] += 59
@@ -121,7 +116,7 @@ def test_a_partition_that_never_moves_after_a_restart_ends_the_worker_too(clock:
 def test_what_another_worker_did_in_between_is_no_lag(clock: list[float]) -> None:
     app, recovered = App(), [10]
     dog = Watchdog(app, WorkerMetrics(), 60, lambda _: recovered[0])  # type: ignore[arg-type]
-    dog.progressed([Event(9)])  # type: ignore[list-item]
+    dog.progressed([Message(9)])  # type: ignore[list-item]
     app.rebalancing_count, app.consumer.end, recovered[0] = 1, 200, 200
     for _ in range(3):
         check(dog)

@@ -1,22 +1,26 @@
 """Every touch of Faust's private names, and the check at start that they are there.
 
-The transport's own classes speak only the names defined here. Faust is pinned to a minor version; when a later one
-renames something, `require_faust` says which name and who used it, before a message is read.
+The classes of our transports (streams/kafka.py, streams/embedded) speak only the names defined here. Faust is pinned
+to a minor version; when a later one renames something, `require_faust` says which name and who used it, before a
+message is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import faust
 from faust.app.base import App
+from faust.tables.manager import TableManager as FaustTableManager
+from faust.tables.recovery import Recovery as FaustRecovery
 from faust.topics import Topic as FaustTopic
 from faust.transport.conductor import Conductor as FaustConductor
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.consumer import Fetcher
+from faust.transport.drivers import aiokafka as faust_kafka
 from faust.types import TP, AppT, ConsumerMessage, FutureMessage, ProducerT, RecordMetadata
 from mode import Service
 
-from .errors import FaustChanged
+from streams.embedded.errors import FaustChanged
 
 #: (owner, private name, what breaks without it)
 _CLASS_NAMES: tuple[tuple[type, str, str], ...] = (
@@ -33,11 +37,22 @@ _CLASS_NAMES: tuple[tuple[type, str, str], ...] = (
     (FaustTopic, "_on_published", "a sent message's future, callback and sensors"),
     (App, "_update_assignment", "partitions that are added while the worker runs"),
     (Fetcher, "_fetcher", "runs the consumer's reading loop"),
+    (FaustConsumer, "_filter_tps_with_pending_acks", "which partitions have something to commit"),
+    (FaustConsumer, "_add_gap", "offsets that do not exist, in what Faust acknowledges itself"),
+    (FaustConsumer, "verify_event_path", "Faust's look at its own streams, which messages pass by"),
+    (FaustRecovery, "_slurp_changelogs", "changelogs are read without Faust's queue"),
+    (FaustRecovery, "_set_recovery_started", "when a recovery begins"),
+    (FaustRecovery, "_set_recovery_ended", "when a recovery ends"),
+    (FaustTableManager, "recovery", "the recovery is ours"),
+    (faust_kafka.Consumer, "_to_message", "a record of aiokafka as a message of Faust"),
+    (faust_kafka.Producer, "_ensure_producer", "record batches go to aiokafka's producer"),
 )
 CONSUMER_NAMES = (
     "_acked", "_acked_index", "_committed_offset", "_unacked_messages", "_buffered_partitions", "_n_acked",
     "_commit_every", "_stopped",
 )  # fmt: skip
+KAFKA_NAMES = (*CONSUMER_NAMES, "_read_offset")
+RECOVERY_NAMES = ("active_tps", "standby_tps", "active_offsets", "standby_offsets", "tp_to_table", "in_recovery")
 _CONDUCTOR_NAMES = ("_tp_index",)
 
 
@@ -48,18 +63,23 @@ def require_faust() -> None:
             raise _changed(f"{owner.__module__}.{owner.__qualname__}.{name}", reason)
 
 
-def require_instances(consumer: FaustConsumer, conductor: object) -> None:
+def require_instances(consumer: FaustConsumer, conductor: object, names: tuple[str, ...] = CONSUMER_NAMES) -> None:
     """Raise FaustChanged unless the instances have the private attributes we read."""
-    for owner, names in ((consumer, CONSUMER_NAMES), (conductor, _CONDUCTOR_NAMES)):
-        for name in names:
-            if not hasattr(owner, name):
-                raise _changed(f"{type(owner).__name__}.{name}", "the transport reads it")
+    require_names(consumer, names)
+    require_names(conductor, _CONDUCTOR_NAMES)
+
+
+def require_names(owner: object, names: tuple[str, ...]) -> None:
+    """Raise FaustChanged unless the object has these attributes."""
+    for name in names:
+        if not hasattr(owner, name):
+            raise _changed(f"{type(owner).__name__}.{name}", "the transport reads it")
 
 
 def _changed(name: str, reason: str) -> FaustChanged:
     return FaustChanged(
         f"faust-streaming {faust.__version__} has no {name} ({reason}). "
-        "Install the version the project is pinned to, or use a kafka:// broker."
+        "Install the version the project is pinned to, or use Kafka with the setting kafka_transport = stock."
     )
 
 
@@ -151,6 +171,103 @@ class Consumer(FaustConsumer):
         for message in list(self._unacked_messages):
             if message.offset < offsets.get(message.tp, 0):
                 self._unacked_messages.discard(message)
+
+
+class KafkaConsumer(faust_kafka.Consumer):
+    """Faust's Kafka consumer, its reading loop and what it commits handed to methods of ours with public names."""
+
+    async def drain(self, fetcher: Service) -> None:
+        """Read and deliver until the consumer or the fetcher stops."""
+        raise NotImplementedError
+
+    def acknowledged(self) -> dict[TP, int]:
+        """The next offset to read, of each partition that moved since the last commit; taken out by the commit."""
+        raise NotImplementedError
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        await self.drain(fetcher)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        chosen = [tp for tp in self.acknowledged() if topics is None or tp in topics or tp.topic in topics]
+        return iter({*super()._filter_tps_with_pending_acks(topics), *chosen})
+
+    def _new_offset(self, tp: TP) -> int | None:
+        ours = self.acknowledged().pop(tp, None)
+        return super()._new_offset(tp) if ours is None else ours
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust looks whether its streams get messages; ours pass them by, and streams/watchdog.py looks."""
+
+    def active_partitions(self) -> set[TP]:
+        """The partitions that may be read now; the set changes under the reader."""
+        return self._get_active_partitions()
+
+    def stops(self, fetcher: Service) -> bool:
+        """Whether the consumer or its fetcher was told to stop."""
+        return self._stopped.is_set() or fetcher._stopped.is_set()
+
+    def wants(self, tp: TP) -> bool:
+        """Whether a record that was fetched of this partition is still to be delivered."""
+        return tp in self._get_active_partitions() or tp in self._buffered_partitions
+
+    async def hand_to_streams(self, tp: TP, record: Any) -> None:
+        """Deliver one record by Faust's own way: to a topic that none of our agents reads."""
+        last = self._read_offset[tp]
+        if last is not None and record.offset < last:
+            return
+        if last and record.offset > last + 1 and self.app.topics.acks_enabled_for(tp.topic):
+            await self._add_gap(tp, last + 1, record.offset)
+        message = self._to_message(tp, record)
+        if streams_have_room(self.app, tp):
+            await self.callback(message)
+        else:
+            await self.wait_first(cast(Any, self.callback(message)), self.suspend_flow.wait())
+        self._read_offset[tp] = record.offset
+
+
+class Recovery(FaustRecovery):
+    """Faust's recovery, told of whole fetches instead of reading a queue of single events."""
+
+    def restored(self, tp: TP, offset: int) -> None:
+        """The table has everything up to this offset; ends the recovery when it was the last."""
+        is_active = tp in self.active_tps
+        offsets = self.active_offsets if is_active else self.standby_offsets
+        seen = offsets.get(tp)
+        if seen is None or offset > seen:
+            offsets[tp] = offset
+        if self.in_recovery and not self.need_recovery():
+            self._set_recovery_ended()
+            self.signal_recovery_end.set()
+        if not is_active and not self.tables.standbys_ready and not self.standby_remaining_total():
+            self.tables.on_standbys_ready()
+
+    def _set_recovery_started(self) -> None:
+        self.signal_recovery_end.clear()
+        super()._set_recovery_started()
+
+    @Service.task
+    async def _slurp_changelogs(self) -> None:
+        """Nothing arrives in Faust's queue."""
+
+
+class TableManager(FaustTableManager):
+    """Faust's tables with our recovery."""
+
+    @property
+    def recovery(self) -> Recovery:
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+            require_names(self._recovery, RECOVERY_NAMES)
+        return cast(Recovery, self._recovery)
+
+    def table_of(self, tp: TP) -> Any:
+        """The table that is recovered from this changelog partition."""
+        return self._changelogs[tp.topic]
+
+
+def aiokafka_producer(app: AppT) -> Any:
+    """The aiokafka producer inside Faust's."""
+    return cast(Any, app.producer)._ensure_producer()
 
 
 def streams_have_room(app: AppT, tp: TP) -> bool:

@@ -5,7 +5,8 @@ from faust.app.base import App
 from faust.topics import Topic
 from faust.transport.consumer import Consumer
 
-from streams.embedded import FaustChanged, faust_private
+from streams import faust_private
+from streams.embedded import FaustChanged
 
 
 def test_the_installed_faust_has_every_private_name() -> None:
