@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TypeVar, dataclass_transform
 
 from coding.encounter import Drug
+
+T = TypeVar("T")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def returned(cls: type[T]) -> type[T]:
+    """Make a dataclass of what is made for each encounter anew, frozen by the type checker alone.
+
+    Frozen at run time a line costs 2 µs more, a call per field; nobody shares these, so that none can harm another.
+    """
+    return dataclass(slots=True, kw_only=True, unsafe_hash=True)(cls)
 
 
 class Status(StrEnum):
@@ -61,7 +73,7 @@ class CodeAtStake:
     units: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@returned
 class ClaimLine:
     """A code with units, modifiers and reasons. `claim_line_id` depends on the content alone."""
 
@@ -83,7 +95,7 @@ class ClaimLine:
     findings: tuple[str, ...]  # finding ids
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@returned
 class Finding:
     """Something a person must look at. `kind` is an id of the published list in coding/data/findings.toml."""
 
@@ -96,7 +108,7 @@ class Finding:
     codes_at_stake: tuple[CodeAtStake, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@returned
 class CodedEncounter:
     """Everything one encounter came to. Lines in order of date, rank and time; findings in order of kind.
 
