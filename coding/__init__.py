@@ -30,6 +30,7 @@ from coding.engine import code_encounter
 from coding.errors import CodingError, FormularyError, NoRuleInForce, PolicyError, RuleError
 from coding.explain import explain
 from coding.policy import Policy, load_policy, read_policy_overrides
+from coding.tables import catalogue_codes
 
 __all__ = [
     "Administration",
@@ -60,6 +61,7 @@ __all__ = [
     "Severity",
     "Status",
     "StatusChange",
+    "catalogue_codes",
     "code_day",
     "code_encounter",
     "default_formulary",

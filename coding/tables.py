@@ -70,6 +70,11 @@ def catalogue() -> Mapping[str, CodeEntry]:
     }
 
 
+def catalogue_codes() -> frozenset[str]:
+    """Return the codes that the engine may write: what a published table must say to matter here."""
+    return frozenset(catalogue())
+
+
 @cache
 def engine_numbers() -> Mapping[str, int]:
     """Return the numbers of the engine itself."""

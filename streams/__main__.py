@@ -19,8 +19,12 @@ COMMANDS = {
     "listen": "the MLLP listener",
     "send": "send HL7 files over MLLP",
     "topics": "what lies on the broker: counts, lag, records",
+    "import": "a quarterly CMS table into the site's store",
+    "tables": "which published tables were imported",
     "settings": "every setting, its value, source and meaning",
 }
+# `import` is a word of Python's.
+MODULES = {"import": "imports"}
 
 
 class Commands(click.Group):
@@ -32,7 +36,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"streams.cli.{name}")
+        module = importlib.import_module(f"streams.cli.{MODULES.get(name, name)}")
         command: click.Command = module.command
         return command
 

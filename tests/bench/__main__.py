@@ -23,6 +23,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 BENCHMARKS = {
     "reader": "reader",
     "coding": "coding_cost",
+    "import": "importing",
     "fold": "fold",
     "pipeline": "pipeline",
     "kafka": "kafka",
