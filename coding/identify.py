@@ -38,6 +38,8 @@ FAMILIES = {
     DrugClass.VACCINE: Family.OTHER,
 }
 
+VACCINE_SYSTEMS = {"CVX", "HL70292"}
+
 
 def identify(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:
     """Return what was given. An unknown drug is coded as if therapeutic, and held: DRUG_UNCLASSIFIED."""
@@ -61,7 +63,7 @@ def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
     """Return what the dictionary and the payer say of a drug."""
     product = formulary.find(drug)
     ingredient = product.ingredient if product else ingredient_name(drug.name) or drug.code.casefold()
-    known = _class_by_policy(drug, ingredient, policy) or (product.drug_class if product else None)
+    known = _class_by_policy(drug, ingredient, policy) or (product.drug_class if product else _class_by_system(drug))
     drug_class = known or DrugClass.THERAPEUTIC
     hcpcs = product.hcpcs if product else ""
     return Identity(
@@ -73,6 +75,11 @@ def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
         hcpcs,
         (*_flags(drug_class, policy), *_by_tag(product)) if known else ("DRUG_UNCLASSIFIED",),
     )
+
+
+def _class_by_system(drug: Drug) -> DrugClass | None:
+    """Return the class that all drugs of a code system have: CVX, table 0292 of HL7, holds vaccines alone."""
+    return DrugClass.VACCINE if drug.code_system.upper() in VACCINE_SYSTEMS else None
 
 
 def _class_by_policy(drug: Drug, ingredient: str, policy: Policy) -> DrugClass | None:

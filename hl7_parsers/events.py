@@ -175,7 +175,9 @@ class AdministrationUnclear(AdministrationEvent, frozen=True, kw_only=True, tag=
 
 
 class DrugOrdered(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
-    """A drug order as pharmacy encodes it (RDE)."""
+    """A drug order as pharmacy encodes it (RDE), or as it was prescribed where there is no RXE (ORM, OMP)."""
+
+    is_request: bool = False  # prescribed, not encoded: pharmacy's word counts where there is one
 
     placer: str = ""
     filler: str = ""
@@ -191,6 +193,52 @@ class DrugOrdered(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True
     ordered_minutes: int | None = None
     indication: str = ""
     note: str = ""
+
+
+class DrugGiveOrdered(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """A dose that is to be given at a moment (RGV), as a pump or a nurse is told. What is planned: not coded from."""
+
+    placer: str = ""
+    filler: str = ""
+    group: str = ""
+    control: str = ""
+    sub_id: str = ""  # RXG-1
+    at: Time | None = None  # RXG-3
+    drug: Code = Code()
+    alternate: Code = Code()
+    components: tuple[Component, ...] = ()
+    dose: Quantity | None = None
+    rate: Quantity | None = None
+    strength: Quantity | None = None
+    volume: Quantity | None = None
+    route: str = "unknown"
+    method: str = "unknown"
+    device: str = "none"
+    access_site: str = ""
+    ordered_minutes: int | None = None
+    note: str = ""
+
+
+class DrugDispensed(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
+    """What pharmacy or a cabinet handed out (RDS). It may lie in a drawer still: not coded from."""
+
+    placer: str = ""
+    filler: str = ""
+    group: str = ""
+    control: str = ""
+    sub_id: str = ""  # RXD-1
+    at: Time | None = None  # RXD-3
+    drug: Code = Code()
+    alternate: Code = Code()
+    components: tuple[Component, ...] = ()
+    quantity: Quantity | None = None
+    prescription: str = ""  # RXD-7
+    route: str = "unknown"
+    method: str = "unknown"
+    note: str = ""
+
+
+NOT_CODED = (DrugGiveOrdered, DrugDispensed)  # read for others; an encounter does not need them
 
 
 class OrderStopped(Event, frozen=True, kw_only=True, omit_defaults=True, tag=True):
@@ -270,6 +318,8 @@ AnyEvent = (
     | AdministrationVoided
     | AdministrationUnclear
     | DrugOrdered
+    | DrugGiveOrdered
+    | DrugDispensed
     | OrderStopped
     | EncounterOpened
     | EncounterUpdated

@@ -21,6 +21,15 @@ _TIME_UNITS = {
     **dict.fromkeys(["h", "hr", "hrs", "hour", "hours"], Decimal(60)),
     **dict.fromkeys(["d", "day", "days"], Decimal(24 * 60)),
 }
+# IEEE 11073-10101 to UCUM, for pumps that name a unit in the former alone.
+_DEVICE_UNITS = {
+    "MDC_DIM_MILLI_L": "mL",
+    "MDC_DIM_MILLI_L_PER_HR": "mL/h",
+    "MDC_DIM_MILLI_G": "mg",
+    "MDC_DIM_MILLI_G_PER_HR": "mg/h",
+    "MDC_DIM_MILLI_G_PER_ML": "mg/mL",
+    "MDC_DIM_MICRO_G_PER_KG_PER_MIN": "ug/kg/min",
+}
 _INTERVAL = re.compile(r"([SMHD])([0-9]{1,6}(?:\.[0-9]{1,9})?)", re.IGNORECASE)
 _LONGEST = 64  # characters of a number, rate or duration; longer ones are text
 
@@ -68,6 +77,14 @@ def unit(segment: Segment, field: int) -> str:
     """A unit: the identifier, or the text where the identifier is a number or missing."""
     found = codes(segment, field)[0]
     return found.text if found.text and (not found.id or found.id.isdigit()) else found.id
+
+
+def ucum(segment: Segment, field: int) -> str:
+    """A unit that a device gives in its own nomenclature and in UCUM: the latter, before or after the other."""
+    units = codes(segment, field)
+    found = next((each for each in units if each.system.upper() == "UCUM"), units[0])
+    name = found.text if found.text and (not found.id or found.id.isdigit()) else found.id
+    return _DEVICE_UNITS.get(name, name)
 
 
 @kept(4096)

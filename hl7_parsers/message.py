@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 import msgspec
 
-from hl7_parsers import adt, er7, header, pump, ras, rde
+from hl7_parsers import adt, er7, header, pump, ras, rde, supply, vxu
 from hl7_parsers.errors import HL7Error, UnreadableMessage, UnsupportedMessage
-from hl7_parsers.events import AnyEvent, Event, Header, Message, Remark, Visit
+from hl7_parsers.events import AnyEvent, Event, Message, Remark
 from hl7_parsers.header import Times
 from hl7_parsers.profile import SenderProfile, load_profile
 from hl7_parsers.timestamps import Clock
@@ -17,8 +17,6 @@ from hl7_parsers.timestamps import Clock
 STANDARD = load_profile("standard")
 
 _CONTROL_ID_MAX = 80  # in an error; a header that is out of step may hold anything there
-_RAS_TRIGGERS = frozenset({"O17", "O01", ""})
-_RDE_TRIGGERS = frozenset({"O11", "O01", "O25", ""})
 
 
 class Peek(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,45 +78,62 @@ def _read(message: er7.Er7, profile: SenderProfile) -> Message:
     times, sent = header.header_times(message, Clock(None, profile.zone))
     head = header.read_header(message, times.clock, sent)
     kind, _, trigger = head.kind.partition("^")
-    if kind == "ORU":
-        pump.refuse_without_delivery(message, trigger)
-        pump.refuse_unknown_patient(message)
-    else:
-        _refuse_other_types(kind, trigger)
+    _refuse_other_types(message, kind, trigger)
     patient = header.read_patient(message, is_first_enough=adt.may_name_several_patients(head.kind))
     visit = header.read_visit(message, times)
-    found = _events(message, head, visit, times, profile)
-    return Message(head, patient, visit, found, tuple(times.remarks))
+    if kind == "ADT":
+        found: Sequence[Event] = adt.read_encounter(message, trigger, visit, times, sent)
+    else:
+        reader, what, where = _READERS[kind]
+        found = reader(message, times, profile)
+        if not found and (where != "RXA" or message.first("RXA") is None):
+            times.remarks.append(Remark(what, where))
+    return Message(head, patient, visit, cast("tuple[AnyEvent, ...]", tuple(found)), tuple(times.remarks))
 
 
-def _refuse_other_types(kind: str, trigger: str) -> None:
+class _Reader(NamedTuple):
+    """How the events of a type are read, and the remark on a message that has none, with where they would stand."""
+
+    read: Callable[[er7.Er7, Times, SenderProfile], Sequence[Event]]
+    nothing: str
+    where: str
+
+
+_READERS = {
+    "RAS": _Reader(ras.read_administrations, "NO_ADMINISTRATION", "RXA"),
+    "RDE": _Reader(rde.read_orders, "NO_ORDER", "RXE"),
+    "ORM": _Reader(rde.read_orders, "NO_ORDER", "RXO"),
+    "OMP": _Reader(rde.read_orders, "NO_ORDER", "RXO"),
+    "RGV": _Reader(supply.read_gives, "NO_GIVE", "RXG"),
+    "RDS": _Reader(supply.read_dispenses, "NO_DISPENSE", "RXD"),
+    "VXU": _Reader(vxu.read_vaccines, "NO_ADMINISTRATION", "RXA"),
+    "ORU": _Reader(pump.read_deliveries, "NO_PUMP_EVENT", "OBX-5"),
+}
+_TRIGGERS = {
+    "RAS": frozenset({"O17", "O01", ""}),
+    "RDE": frozenset({"O11", "O01", "O25", ""}),
+    "ADT": adt.TRIGGERS,
+    "ORM": frozenset({"O01", ""}),
+    "OMP": frozenset({"O09", ""}),
+    "RGV": frozenset({"O15", "O01", ""}),
+    "RDS": frozenset({"O13", "O01", ""}),
+    "VXU": frozenset({"V04", ""}),
+    "ORU": frozenset({"R01", "R40", "R42", ""}),
+}
+
+
+def _refuse_other_types(message: er7.Er7, kind: str, trigger: str) -> None:
     """Raises UnsupportedMessage, or UnreadableMessage for a message that does not say what it is."""
     if not kind:
         raise UnreadableMessage("NO_TYPE", "MSH-9", "send the message type, such as RAS^O17")
-    known = {"RAS": _RAS_TRIGGERS, "RDE": _RDE_TRIGGERS, "ADT": adt.TRIGGERS}
-    if kind not in known:
+    known = _TRIGGERS.get(kind)
+    if known is None:
         raise UnsupportedMessage("TYPE_NOT_CODED", "MSH-9.1", "nothing is coded from messages of this type")
-    if trigger not in known[kind]:
+    if trigger not in known:
         if kind == "ADT":
             raise adt.refuse(trigger)
         raise UnsupportedMessage("TRIGGER_NOT_CODED", "MSH-9.2", "nothing is coded from this trigger event")
-
-
-def _events(message: er7.Er7, head: Header, visit: Visit, times: Times, profile: SenderProfile) -> tuple[AnyEvent, ...]:
-    kind, _, trigger = head.kind.partition("^")
-    found: Sequence[Event]
-    if kind == "ADT":
-        found = adt.read_encounter(message, trigger, visit, times, head.time)
-    elif kind == "ORU":
-        found = pump.read_deliveries(message, times)
-        if not found:
-            times.remarks.append(Remark("NO_PUMP_EVENT", "OBX-5"))
-    elif kind == "RDE":
-        found = rde.read_orders(message, times, profile)
-        if not found:
-            times.remarks.append(Remark("NO_ORDER", "RXE"))
-    else:
-        found = ras.read_administrations(message, times, profile)
-        if not found and message.first("RXA") is None:
-            times.remarks.append(Remark("NO_ADMINISTRATION", "RXA"))
-    return cast("tuple[AnyEvent, ...]", tuple(found))
+    if kind == "ORU":
+        pump.refuse_without_delivery(message, trigger)
+    elif kind == "ORM":
+        rde.refuse_other_orders(message)

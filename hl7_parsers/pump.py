@@ -18,6 +18,7 @@ from hl7_parsers.errors import MissingPatient, UnsupportedMessage
 from hl7_parsers.events import AdministrationEvent, Code, Quantity
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
+from hl7_parsers.profile import SenderProfile
 from hl7_parsers.timestamps import TO_THE_MINUTE, TOO_COARSE, read_time
 
 _DELIVERY = "EVT_PUMP_DELIV_"
@@ -62,9 +63,13 @@ class Report:
 
 
 def refuse_without_delivery(message: Er7, trigger: str) -> None:
-    """Raises UnsupportedMessage when no pump says that a delivery began or ended; nothing is split to find out."""
+    """Raises UnsupportedMessage when no pump says that a delivery began or ended; nothing is split to find out.
+
+    Raises MissingPatient when one does, of a patient that it does not know.
+    """
     lines = [obx.line for obx in message.all("OBX")]
     if any(_DELIVERY in line for line in lines):
+        _refuse_unknown_patient(message)
         return
     if trigger == "R40" or any(_ALARM in line for line in lines):
         raise UnsupportedMessage("ALARM_ONLY", "MSH-9.2", "an alarm by itself is no start and no stop")
@@ -73,14 +78,7 @@ def refuse_without_delivery(message: Er7, trigger: str) -> None:
     raise UnsupportedMessage("TYPE_NOT_CODED", "MSH-9.1", "nothing is coded from messages of this type")
 
 
-def refuse_unknown_patient(message: Er7) -> None:
-    """Raises MissingPatient when the sender says that it does not know who is on the pump (PID-31)."""
-    pid = message.first("PID")
-    if pid is not None and pid.text(31).upper() == "Y":
-        raise MissingPatient("NO_PATIENT", "PID-31", "link the pump to a patient: it reports an unknown one")
-
-
-def read_deliveries(message: Er7, times: Times) -> list[AdministrationEvent]:
+def read_deliveries(message: Er7, times: Times, _profile: SenderProfile) -> list[AdministrationEvent]:
     """The delivery events of a message, in its order."""
     device = next((name for obx in message.all("OBX") if (name := obx.text(18))), "") or message.header.text(3)
     found: list[AdministrationEvent] = []
@@ -89,6 +87,13 @@ def read_deliveries(message: Er7, times: Times) -> list[AdministrationEvent]:
             if condition.name == "ATTR_EVT_COND" and _DELIVERY in condition.obx.raw(5):
                 found.append(_event(report, condition, device, times))
     return found
+
+
+def _refuse_unknown_patient(message: Er7) -> None:
+    """Raises MissingPatient when the sender says that it does not know who is on the pump."""
+    pid = message.first("PID")
+    if pid is not None and pid.text(31).upper() == "Y":
+        raise MissingPatient("NO_PATIENT", "PID-31", "link the pump to a patient: it reports an unknown one")
 
 
 def _reports(message: Er7) -> Iterator[Report]:
@@ -116,7 +121,7 @@ def _event(report: Report, condition: Metric, device: str, times: Times) -> Admi
         metric = report.find(names, channel)
         number = fields.number(metric.text) if metric else None
         if metric is not None and number is not None:
-            draft.put(name, Quantity(number, _unit(metric.obx)), at(metric.obx, 5))
+            draft.put(name, Quantity(number, fields.ucum(metric.obx, 6)), at(metric.obx, 5))
     what = _what(condition.obx)
     draft.put("word", what, at(condition.obx, 5))
     draft.put("method", "infusion", at(condition.obx, 5))
@@ -180,10 +185,3 @@ def _put_time(obx: Segment, obr: Segment | None, draft: Draft, times: Times) -> 
             return
     if not draft.remarks:
         draft.doubt("TIME_MISSING", at(obx, 14))
-
-
-def _unit(obx: Segment) -> str:
-    """OBX-6 in UCUM, which stands before or after the name in the device's own nomenclature."""
-    units = fields.codes(obx, 6)
-    ucum = next((unit for unit in units if unit.system.upper() == "UCUM"), units[0])
-    return ucum.text if not ucum.id or ucum.id.isdigit() else ucum.id

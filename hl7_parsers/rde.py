@@ -1,10 +1,11 @@
-"""RDE: drug orders as pharmacy encodes them. What is planned, never what was given."""
+"""RDE, ORM and OMP: drug orders as pharmacy encodes them or as they are prescribed. Planned, never what was given."""
 
 from __future__ import annotations
 
 from hl7_parsers import fields
 from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Er7, Segment
+from hl7_parsers.errors import UnsupportedMessage
 from hl7_parsers.events import DrugOrdered, OrderStopped, Quantity
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
@@ -13,6 +14,12 @@ from hl7_parsers.profile import SenderProfile
 
 # Table 0119: cancel and discontinue, asked for and done.
 _STOPS = frozenset({"CA", "OC", "CR", "DC", "OD", "DR"})
+
+
+def refuse_other_orders(message: Er7) -> None:
+    """Raises UnsupportedMessage for an ORM that orders no drug: laboratory, imaging, diet."""
+    if message.first("RXO") is None and message.first("RXE") is None:
+        raise UnsupportedMessage("OTHER_ORDER", "RXO", "nothing is coded from orders of anything but drugs")
 
 
 def read_orders(message: Er7, times: Times, profile: SenderProfile) -> list[DrugOrdered | OrderStopped]:
@@ -45,6 +52,8 @@ def _ordered(group: OrderGroup, control: str, times: Times, profile: SenderProfi
     if group.rxe is not None:
         _put_drug(group.rxe, 2, (3, 4, 5), draft)
         _put_rate(group.rxe, draft)
+    else:
+        draft.values["is_request"] = True
     if group.rxo is not None and "drug" not in draft.values:
         _put_drug(group.rxo, 1, (2, 3, 4), draft)
     parts, place = components(group, profile)

@@ -183,7 +183,8 @@ class Applier:
         except Exception as wrong:  # noqa: BLE001 - the one place where nothing may escape: a poison message would stop its partition
             log.error("reading failed: %s at %s", type(wrong).__name__, inbound.origin)
             return self._dead(inbound, out, Why(f"INTERNAL_{type(wrong).__name__}"))
-        if not message.events:
+        if not records.is_for_encounter(message):
+            out += self._published(message)
             return "ignored", records.why_ignored(message)
         patient, encounter_id = encounter_of(message)
         key = records.encounter_key(patient, encounter_id)
@@ -191,9 +192,15 @@ class Applier:
         if not self._keep(inbound.partition, key, records.message_fact_id(message, inbound.value), fact, out):
             return "duplicate", ""
         touched[inbound.partition, key] = None
-        if self.rules.publish_events:
-            out += [Record(self.topics.events, patient.encode(), records.encode(event)) for event in message.events]
+        out += self._published(message)
         return "applied", ""
+
+    def _published(self, message: Message) -> list[Record]:
+        """Each event for other consumers, where the site wants that."""
+        if not self.rules.publish_events:
+            return []
+        key = records.patient_key(message.patient.authority, message.patient.id).encode()
+        return [Record(self.topics.events, key, records.encode(event)) for event in message.events]
 
     def _dead(self, inbound: Inbound, out: list[Record], why: Why) -> tuple[str, str]:
         out.append(dead_letter(self.topics.dead_letter, inbound.key, inbound.value, inbound.origin, why))

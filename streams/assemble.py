@@ -49,7 +49,7 @@ def assemble(facts: Iterable[Fact], site: Site) -> coding.Encounter:
     """The encounter that these facts make. At least one of them is a message."""
     messages = sorted((fact.message for fact in facts if isinstance(fact, MessageFact)), key=_message_order)
     drafts, remarks = gather_all(order_rows(messages))
-    orders = {number: event for message in messages for event in message.events for number in _order_numbers(event)}
+    orders = _orders(messages)
     _, encounter_id = encounter_of(messages[0])
     visit = _Visit.of(messages)
     return coding.Encounter(
@@ -92,6 +92,13 @@ def _about_messages(messages: Sequence[Message]) -> set[str]:
     if any(number > 1 for number in used.values()):
         remarks.add("CONTROL_ID_REUSED")
     return remarks
+
+
+def _orders(messages: Sequence[Message]) -> dict[str, hl7.AnyEvent]:
+    """The newest word on each order by its numbers: pharmacy's, else the prescriber's."""
+    ordered = [event for message in messages for event in message.events if isinstance(event, hl7.DrugOrdered)]
+    ordered.sort(key=lambda event: not event.is_request)
+    return {number: event for event in ordered for number in _order_numbers(event)}
 
 
 def _order_numbers(event: hl7.AnyEvent) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class Folded:
             self.tally.count("ignored", read.error.reason)
         elif read.error is not None:
             self.tally.count("dead", read.error.reason)
-        elif message is not None and not message.events:
+        elif message is not None and not records.is_for_encounter(message):
             self.tally.count("ignored", records.why_ignored(message))
         elif message is not None:
             facts = self.encounters.setdefault(records.encounter_key(*encounter_of(message)), {})

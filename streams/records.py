@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 import coding
-from hl7_parsers.events import Message
+from hl7_parsers.events import NOT_CODED, Message
 from streams.progress import Progress
 
 LAYOUT = 1
@@ -118,8 +118,15 @@ def split_encounter_key(key: bytes) -> tuple[str, str]:
     return patient.decode(), encounter_id.decode()
 
 
+def is_for_encounter(message: Message) -> bool:
+    """Whether a message says anything that its encounter is made of."""
+    return any(not isinstance(event, NOT_CODED) for event in message.events)
+
+
 def why_ignored(message: Message) -> str:
     """Why a message that was read makes no fact: what the reader remarked, else that it says nothing to code."""
+    if message.events:
+        return "SUPPLY_ONLY"
     return message.remarks[0].id if message.remarks else "NOTHING_TO_CODE"
 
 

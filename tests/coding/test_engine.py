@@ -68,3 +68,14 @@ def test_a_second_access_site_has_its_own_initial_to_be_confirmed():
         ("96365", (), Status.READY),
         ("96365", ("XS",), Status.REVIEW),
     ]
+
+
+def test_a_drug_coded_in_the_table_of_vaccines_is_one_whatever_it_is_called():
+    vaccine = Administration(
+        administration_id="V",
+        drug=Drug("99999", "CVX", "SYNTHETIC NOVELTY"),
+        route=Route.INTRAMUSCULAR,
+        method=Method.INJECTION,
+        runs=(Run(at("09:00"), None),),
+    )
+    assert [line.code for line in coded(vaccine).lines] == ["90471"]

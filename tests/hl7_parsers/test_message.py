@@ -159,7 +159,9 @@ def test_reading_twice_gives_the_same_and_it_travels() -> None:
     [
         ("ACK^O17", UnsupportedMessage, "TYPE_NOT_CODED"),
         ("ORU^R01", UnsupportedMessage, "TYPE_NOT_CODED"),
-        ("VXU^V04", UnsupportedMessage, "TYPE_NOT_CODED"),
+        ("DFT^P03", UnsupportedMessage, "TYPE_NOT_CODED"),
+        ("VXU^V99", UnsupportedMessage, "TRIGGER_NOT_CODED"),
+        ("ORM^O01", UnsupportedMessage, "OTHER_ORDER"),
         ("RAS^O99", UnsupportedMessage, "TRIGGER_NOT_CODED"),
         ("RDE^O49", UnsupportedMessage, "TRIGGER_NOT_CODED"),
         ("", UnreadableMessage, "NO_TYPE"),

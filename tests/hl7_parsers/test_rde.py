@@ -73,3 +73,15 @@ def test_a_number_without_a_time_is_no_rate() -> None:
 def test_every_kind_of_encoded_order_is_read(kind: str) -> None:
     header = MSH.replace("RAS^O17^RAS_O17", kind)
     assert parse_message(message(header, PID, "ORC|NW|ORD1", rxe())).events
+
+
+@pytest.mark.parametrize("kind", ["ORM^O01", "OMP^O09"])
+def test_an_order_as_prescribed_is_a_request(kind: str) -> None:
+    raw = message(MSH.replace("RAS^O17^RAS_O17", kind), PID, PV1, "ORC|NW|ORD1", "RXO|SYN1^DRUG ONE|5||mg", "RXR|IV")
+    (found,) = parse_message(raw).events
+    assert isinstance(found, events.DrugOrdered)
+    assert (found.is_request, found.drug.id, found.route) == (True, "SYN1", "intravenous")
+    encoded = raw.replace(b"RXR|IV", b"RXE||SYN1^DRUG ONE|5||mg\rRXR|IV")
+    (found,) = parse_message(encoded).events
+    assert isinstance(found, events.DrugOrdered)
+    assert not found.is_request

@@ -8,7 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from hl7_parsers import MissingPatient, UnsupportedMessage
-from hl7_parsers.events import Action, Message
+from hl7_parsers.events import Action, DrugDispensed, Message
 from streams import records
 from streams.apply import Applier, Inbound, Rules
 from streams.assemble import Site
@@ -96,6 +96,15 @@ def test_every_message_is_counted_by_what_became_of_it() -> None:
         "offset": b"1",
     }
     assert dead[0].value == b"nobody"
+
+
+def test_what_was_handed_out_is_published_and_makes_no_encounter() -> None:
+    work = Applier(TOPICS, Rules(parse, Site(), PATIENCE, publish_events=True))
+    dispensed = message(DrugDispensed(placer="O1", sub_id="1"), kind="RDS^O13")
+    out, counts = work.apply([Feed().put(dispensed)], now=0)
+    assert counts.outcomes == {("ignored", "SUPPLY_ONLY"): 1}
+    assert [record.key for record in out if record.topic == TOPICS.events] == [b"SYNTH|SYN1"]
+    assert work.partition(0).encounters == {}
 
 
 def test_a_message_read_again_after_a_crash_is_counted_once() -> None:

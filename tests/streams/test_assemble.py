@@ -324,3 +324,14 @@ def test_a_voided_row_joins_nothing() -> None:
         touching("09:00", "10:00", "1"), touching("10:00", "11:00", "2"), voided("O1", at="10:00", sub_id="2")
     )
     assert [runs(one) for one in found] == [[("09:00", "10:00")]]
+
+
+def test_pharmacys_word_on_an_order_counts_before_the_prescribers() -> None:
+    encoded = hl7.DrugOrdered(placer="O1", route="intravenous", method="infusion")
+    requested = hl7.DrugOrdered(placer="O1", is_request=True, route="oral")
+    plain = hl7.AdministrationStarted(placer="O1", at=clock("09:00"))
+    orders = [message(encoded, kind="RDE^O11", at="07:00"), message(requested, kind="OMP^O09", at="08:00")]
+    (one,) = administrations(*orders, message(plain))
+    assert one.route is coding.Route.INTRAVENOUS
+    (other,) = administrations(orders[1], message(plain))
+    assert other.route is coding.Route.ORAL

@@ -1,0 +1,148 @@
+"""RGV and RDS: what is to be given at a moment, and what pharmacy handed out. Read and typed; never what was given.
+
+HL7 v2 chapter 4A. RXR and RXC that follow an RXG or RXD are its own; those before are the order's and the fallback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hl7_parsers import fields
+from hl7_parsers.draft import Draft
+from hl7_parsers.er7 import Er7, Segment
+from hl7_parsers.events import DrugDispensed, DrugGiveOrdered, Quantity
+from hl7_parsers.fields import at
+from hl7_parsers.header import Times
+from hl7_parsers.orders import OrderGroup, components, put_order, put_route
+from hl7_parsers.profile import SenderProfile
+from hl7_parsers.timestamps import read_time
+
+_SEGMENTS = ("ORC", "TQ1", "RXO", "RXE", "RXR", "RXC", "RXG", "RXD", "NTE")
+
+
+def read_gives(message: Er7, times: Times, profile: SenderProfile) -> list[DrugGiveOrdered]:
+    """The doses of an RGV message, one per RXG."""
+    return [_give(group, rxg, times, profile) for group, rxg in _items(message, "RXG")]
+
+
+def read_dispenses(message: Er7, times: Times, profile: SenderProfile) -> list[DrugDispensed]:
+    """What an RDS message says was handed out, one per RXD."""
+    return [_dispense(group, rxd, times, profile) for group, rxd in _items(message, "RXD")]
+
+
+def _items(message: Er7, wanted: str) -> Iterator[tuple[OrderGroup, Segment]]:
+    """Each segment of that name with its order, and the route, parts and notes that are its own or the order's."""
+    order, own, item = OrderGroup(), OrderGroup(), None
+    for segment in message.all(*_SEGMENTS):
+        if segment.name in ("ORC", wanted):
+            if item is not None:
+                yield _whole(order, own), item
+            item = segment if segment.name == wanted else None
+            own = OrderGroup()
+            if segment.name == "ORC":
+                order = OrderGroup(orc=segment)
+        else:
+            _add(order if item is None else own, segment)
+    if item is not None:
+        yield _whole(order, own), item
+
+
+def _add(group: OrderGroup, segment: Segment) -> None:
+    match segment.name:
+        case "RXR":
+            group.rxr = group.rxr or segment
+        case "RXC":
+            (group.rxc_encoded if group.rxe is not None else group.rxc_ordered).append(segment)
+        case "RXO":
+            group.rxo = segment
+        case "RXE":
+            group.rxe = segment
+        case "TQ1":
+            group.tq1.append(segment)
+        case "NTE":
+            group.notes.append(segment)
+
+
+def _whole(order: OrderGroup, own: OrderGroup) -> OrderGroup:
+    """The order's segments, and those of the one item in their place or beside them."""
+    return OrderGroup(
+        orc=order.orc,
+        rxo=order.rxo,
+        rxe=order.rxe,
+        rxr=own.rxr or order.rxr,
+        tq1=own.tq1 or order.tq1,
+        rxc_ordered=order.rxc_ordered,
+        rxc_encoded=order.rxc_encoded,
+        rxc_given=own.rxc_ordered,
+        notes=[*order.notes, *own.notes],
+    )
+
+
+def _draft(group: OrderGroup, item: Segment, drug_field: int, times: Times, profile: SenderProfile) -> Draft:
+    """What orders and items of both kinds say alike."""
+    draft = Draft()
+    put_order(group, draft, times, profile)
+    if group.rxr is not None:
+        put_route(group.rxr, draft)
+    if group.orc is not None and (control := group.orc.text(1).upper()):
+        draft.put("control", control, at(group.orc, 1))
+    drug, alternate = fields.codes(item, drug_field)
+    if drug != fields.NO_CODE:
+        draft.put("drug", drug, at(item, drug_field))
+    if alternate != fields.NO_CODE:
+        draft.put("alternate", alternate, at(item, drug_field))
+    parts, place = components(group, profile)
+    if parts:
+        draft.put("components", parts, place)
+    if sub_id := item.text(1):
+        draft.put("sub_id", sub_id, at(item, 1))
+    return draft
+
+
+def _give(group: OrderGroup, rxg: Segment, times: Times, profile: SenderProfile) -> DrugGiveOrdered:
+    """RXG: the drug in 4, the amount in 5 to 7 (a range is none), the rate in 15 and 16, strength and volume."""
+    draft = _draft(group, rxg, 4, times, profile)
+    least, most = rxg.text(5), rxg.text(6)
+    if most and fields.number(most) != fields.number(least):
+        draft.doubt("AMOUNT_UNREADABLE", at(rxg, 5))
+    else:
+        _put_quantity(rxg, "dose", 5, 7, draft)
+    _put_quantity(rxg, "rate", 15, 16, draft)
+    _put_quantity(rxg, "strength", 17, 18, draft)
+    _put_quantity(rxg, "volume", 23, 24, draft)
+    if start := rxg.text(3, 4):  # TQ: when this dose is to begin
+        _put_time(start, at(rxg, 3), draft, times)
+    draft.keep(set(DrugGiveOrdered.__struct_fields__))
+    return DrugGiveOrdered(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
+
+
+def _dispense(group: OrderGroup, rxd: Segment, times: Times, profile: SenderProfile) -> DrugDispensed:
+    """RXD: the drug in 2, when in 3, how much in 4 and 5, the prescription's number in 7."""
+    draft = _draft(group, rxd, 2, times, profile)
+    _put_quantity(rxd, "quantity", 4, 5, draft)
+    _put_time(rxd.text(3), at(rxd, 3), draft, times)
+    if number := rxd.text(7):
+        draft.put("prescription", number, at(rxd, 7))
+    draft.keep(set(DrugDispensed.__struct_fields__))
+    return DrugDispensed(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
+
+
+def _put_time(text: str, place: str, draft: Draft, times: Times) -> None:
+    """A time, or a remark when it cannot be read."""
+    found = read_time(text, times.clock)
+    if found.time is not None:
+        draft.put("at", found.time, place)
+    if found.remark:
+        draft.doubt(found.remark, place)
+
+
+def _put_quantity(item: Segment, name: str, amount: int, unit: int, draft: Draft) -> None:
+    """A number with its unit, unless it is not one."""
+    text = item.text(amount)
+    if not text:
+        return
+    number = fields.number(text)
+    if number is None:
+        draft.doubt("AMOUNT_UNREADABLE", at(item, amount))
+    else:
+        draft.put(name, Quantity(number, fields.ucum(item, unit)), at(item, amount))
