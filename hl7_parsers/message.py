@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
@@ -9,7 +10,7 @@ import msgspec
 
 from hl7_parsers import adt, er7, header, pump, ras, rde, supply, vxu
 from hl7_parsers.errors import HL7Error, UnreadableMessage, UnsupportedMessage
-from hl7_parsers.events import AnyEvent, Event, Message, Remark
+from hl7_parsers.events import AnyEvent, Event, Message, Patient, Remark
 from hl7_parsers.header import Times
 from hl7_parsers.profile import SenderProfile, load_profile
 from hl7_parsers.timestamps import Clock
@@ -17,13 +18,20 @@ from hl7_parsers.timestamps import Clock
 STANDARD = load_profile("standard")
 
 _CONTROL_ID_MAX = 80  # in an error; a header that is out of step may hold anything there
+_LINE_END = re.compile(rb"[\r\n]")
 
 
 class Peek(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a listener needs to know of a message. Everything is empty where it cannot be told."""
+    """What a listener needs to know of a message. Everything is empty where it cannot be told.
+
+    `problem` is the error that reading the message would end with, as far as header and patient tell. A message that
+    is not readable as a whole has the fields of its header all the same, where the header itself can be read.
+    """
 
     is_readable: bool = False
+    problem: HL7Error | None = None
     control_id: str = ""
+    echo_id: str = ""  # MSH-10 as an answer repeats it: whole, by the standard's delimiters
     kind: str = ""
     application: str = ""
     facility: str = ""
@@ -33,20 +41,46 @@ class Peek(msgspec.Struct, frozen=True, omit_defaults=True):
     application_ack: str = ""  # MSH-16
     patient_id: str = ""
     patient_authority: str = ""
-    charset: str = ""
+    sender: tuple[str, str] = ("", "")  # MSH-3 and MSH-4, all components, joined by ^
+    receiver: tuple[str, str] = ("", "")  # MSH-5 and MSH-6
+    charset: str = ""  # what the bytes were read with
+    declared_charset: str = ""  # MSH-18, the first
 
 
 def peek(raw: bytes) -> Peek:
     """Look at the header and the patient. Never raises; the patient is the one that `parse_message` finds."""
     try:
         message = er7.read(raw)
+    except HL7Error as wrong:
+        return _peek_header(raw, wrong)
+    return _peek(message, _problem_of(message), is_readable=True)
+
+
+def _peek_header(raw: bytes, wrong: HL7Error) -> Peek:
+    """What the first line alone says of a message that cannot be read."""
+    try:
+        message = er7.read(_LINE_END.split(raw.lstrip(b"\x0b\r\n"), maxsplit=1)[0])
     except HL7Error:
-        return Peek()
+        return Peek(problem=wrong)
+    return _peek(message, wrong, is_readable=False)
+
+
+def _problem_of(message: er7.Er7) -> HL7Error | None:
+    try:
+        _patient_of(message, header.kind(message.header, message.first("EVN")))
+    except HL7Error as wrong:
+        return wrong
+    return None
+
+
+def _peek(message: er7.Er7, problem: HL7Error | None, *, is_readable: bool) -> Peek:
     msh, pid = message.header, message.first("PID")
     patient = header.patient_of(pid) if pid is not None else None
     return Peek(
-        is_readable=True,
+        is_readable=is_readable,
+        problem=problem,
         control_id=msh.text(10),
+        echo_id=_echo(msh, 10),
         kind=header.kind(msh, message.first("EVN")),
         application=msh.text(3),
         facility=msh.text(4),
@@ -56,8 +90,22 @@ def peek(raw: bytes) -> Peek:
         application_ack=msh.text(16),
         patient_id=patient.id if patient else "",
         patient_authority=patient.authority if patient else "",
+        sender=(_components(msh, 3), _components(msh, 4)),
+        receiver=(_components(msh, 5), _components(msh, 6)),
         charset=message.charset,
+        declared_charset=msh.text(18),
     )
+
+
+def _echo(msh: er7.Segment, field: int) -> str:
+    """A field as it was sent; where the sender's delimiters are not the standard's, its text written anew."""
+    standard = er7.Delimiters()
+    return msh.raw(field).strip() if msh.delimiters[:5] == standard[:5] else er7.escape(msh.text(field), standard)
+
+
+def _components(msh: er7.Segment, field: int) -> str:
+    """A field of names (HD) with its components, whatever the sender's delimiter was."""
+    return "^".join(msh.text(field, component) for component in (1, 2, 3)).rstrip("^")
 
 
 def parse_message(raw: bytes, profile: SenderProfile = STANDARD) -> Message:
@@ -78,8 +126,7 @@ def _read(message: er7.Er7, profile: SenderProfile) -> Message:
     times, sent = header.header_times(message, Clock(None, profile.zone))
     head = header.read_header(message, times.clock, sent)
     kind, _, trigger = head.kind.partition("^")
-    _refuse_other_types(message, kind, trigger)
-    patient = header.read_patient(message, is_first_enough=adt.may_name_several_patients(head.kind))
+    patient = _patient_of(message, head.kind)
     visit = header.read_visit(message, times)
     if kind == "ADT":
         found: Sequence[Event] = adt.read_encounter(message, trigger, visit, times, sent)
@@ -120,6 +167,13 @@ _TRIGGERS = {
     "VXU": frozenset({"V04", ""}),
     "ORU": frozenset({"R01", "R40", "R42", ""}),
 }
+
+
+def _patient_of(message: er7.Er7, kind: str) -> Patient:
+    """Whose message it is. Raises HL7Error where its type or its patient make that nothing can come of it."""
+    first, _, trigger = kind.partition("^")
+    _refuse_other_types(message, first, trigger)
+    return header.read_patient(message, is_first_enough=adt.may_name_several_patients(kind))
 
 
 def _refuse_other_types(message: er7.Er7, kind: str, trigger: str) -> None:

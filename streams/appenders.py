@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from streams.append_queue import RecordTooLarge
 from streams.embedded.errors import StoreFailed
-from streams.embedded.records import Record
+from streams.embedded.records import Position, Record
 from streams.embedded.store import Store
 from streams.provision import kafka_hosts, open_store, provision_kafka
 from streams.settings import Settings
@@ -24,11 +27,12 @@ class EmbeddedAppender:
     async def start(self) -> None:
         self._store = open_store(self._settings)
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record]) -> list[Position | Exception]:
+        """All of them in one transaction, or none."""
         if self._store is None:
             self._store = open_store(self._settings)
         try:
-            self._store.append_many(records)
+            return [*self._store.append_many(records)]
         except StoreFailed:
             # Nothing of it was stored. The failed store takes nothing any more; the next append opens the file anew,
             # by when the disk may have room again.
@@ -58,18 +62,34 @@ class KafkaAppender:
         )
         await self._producer.start()
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record]) -> list[Position | Exception]:
+        """Each for itself: one that the broker refuses, as too large perhaps, must not take the others with it."""
+        confirmations = [await self._send(record) for record in records]
+        found = await asyncio.gather(*confirmations, return_exceptions=True)
+        return [_result(each) for each in found]
+
+    async def _send(self, record: Record) -> asyncio.Future[Any]:
+        """The confirmation that will come, or the error that came at once."""
         assert self._producer is not None
-        producer = self._producer
-        confirmations = [
-            await producer.send(r.topic, r.value, key=r.key, headers=list(r.headers), partition=r.partition)
-            for r in records
-        ]
-        await asyncio.gather(*confirmations)
+        headers = list(record.headers)
+        try:
+            sent: asyncio.Future[Any] = await self._producer.send(
+                record.topic, record.value, key=record.key, headers=headers, partition=record.partition
+            )
+        except KafkaError as wrong:
+            sent = asyncio.get_running_loop().create_future()
+            sent.set_exception(wrong)
+        return sent
 
     async def stop(self) -> None:
         if self._producer is not None:
             await self._producer.stop()
+
+
+def _result(confirmed: Any) -> Position | Exception:
+    if isinstance(confirmed, MessageSizeTooLargeError):
+        return RecordTooLarge(str(confirmed))
+    return confirmed if isinstance(confirmed, Exception) else Position(confirmed.partition, confirmed.offset)
 
 
 def appender_of(settings: Settings) -> EmbeddedAppender | KafkaAppender:

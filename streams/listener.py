@@ -3,58 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+import socket
+import ssl
 
-import hl7_parsers
-from streams.acknowledge import acknowledgement, answer_code
-from streams.embedded.records import Record
+from streams.answers import AnswerPolicy
+from streams.append_queue import Appender, AppendQueue
+from streams.conversation import Conversation, Ended, Limits
+from streams.delivery import Desk
 from streams.metrics import ListenerMetrics
-from streams.mllp import Deframer, FrameTooLong, frame
-from streams.records import patient_key
+from streams.settings import Settings
+from streams.tls import ListenerTls, names_in, refusal_of
+from streams.topics import topics_of
 
 log = logging.getLogger("dripcode.listener")
 
-_READ_SIZE = 65536
-# How many waiting messages one append takes at most; the rest waits for the next.
-_APPEND_MOST = 200
-
-
-class Appender(Protocol):
-    """Puts records where a crash cannot take them, then returns."""
-
-    async def append(self, records: Sequence[Record]) -> None: ...
-
-
-class CannotStore(Exception):
-    """The broker did not confirm; the sender must send again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one connection may do: bytes of a message, seconds of silence."""
-
-    longest_message: int
-    idle_seconds: float
+# How long a handshake, and the last bytes of a connection that is being closed, may take; seconds.
+_HANDSHAKE_SECONDS = 10.0
+_CLOSING_SECONDS = 1.0
+# A peer that is gone without a word is noticed after about two minutes of silence.
+_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3))
 
 
 class Listener:
-    """Serves MLLP connections; each has one message in flight, in order. Appends of all are taken together."""
+    """Serves MLLP connections, so many at once; all append through one queue."""
 
-    def __init__(self, topic: str, appender: Appender, metrics: ListenerMetrics, limits: Limits) -> None:
-        self.topic = topic
-        self.appender = appender
-        self.metrics = metrics
+    def __init__(self, desk: Desk, limits: Limits, connections_most: int = 500, tls: ListenerTls | None = None) -> None:
+        self.desk = desk
         self.limits = limits
-        self.trouble = ""  # why messages cannot be stored; "" when they can
-        self._waiting: asyncio.Queue[tuple[Record, asyncio.Future[None]]] = asyncio.Queue()
-        self._connections: set[asyncio.Task[None]] = set()
+        self.connections_most = connections_most
+        self.tls = tls
+        self._conversations: dict[asyncio.Task[None], Conversation | None] = {}
         self._server: asyncio.Server | None = None
-        self._append_task: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._is_full = False
 
     @property
     def port(self) -> int:
@@ -63,118 +46,144 @@ class Listener:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
+    @property
+    def trouble(self) -> str:
+        """Why messages cannot be stored; "" when they can."""
+        return self.desk.queue.trouble
+
     async def start(self, host: str, port: int) -> None:
-        self._append_task = asyncio.create_task(self._append())
+        self.desk.queue.start()
         self._server = await asyncio.start_server(self._accept, host, port)
-        log.info("listening for MLLP on %s:%d", host, self.port)
+        log.info("listening for MLLP on %s:%d%s", host, self.port, " with TLS" if self.tls else "")
 
     async def stop(self, grace: float = 5.0) -> None:
         """Take no new connections, answer what was read, then close."""
         self._is_closing = True
         if self._server is not None:
             self._server.close()
-        if self._connections:
-            _, late = await asyncio.wait(self._connections, timeout=grace)
+        for conversation in self._conversations.values():
+            if conversation is not None:
+                conversation.leave()
+        if self._conversations:
+            _, late = await asyncio.wait(self._conversations, timeout=grace)
             for task in late:
                 task.cancel()
-        if self._append_task is not None:
-            self._append_task.cancel()
-            await asyncio.gather(self._append_task, return_exceptions=True)
-
-    # -- connections -------------------------------------------------------------------------------------------
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.desk.queue.stop()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Nothing may be awaited before start_tls: the first bytes of the handshake are its.
+        where = _where(writer)
+        if self._is_closing or not self._has_place(where):
+            writer.close()
+            return
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
-        self.metrics.connections.inc()
-        peer = writer.get_extra_info("peername")
-        where = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "unknown"
+        self._conversations[task] = None
+        self.desk.metrics.connections.inc()
         try:
-            await self._converse(reader, writer, where)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            log.info("connection of %s was cut", where)
-        except CannotStore:
-            # Silence is what makes a sender keep the message and send it again; a NACK is where many drop it.
-            self.metrics.refused.labels("cannot_store").inc()
-            log.error("a message of %s was not stored (%s): closing without an answer", where, self.trouble)
+            if await self._secured(writer, where):
+                await self._converse(task, reader, writer, where)
+        except asyncio.CancelledError:  # by stop(), out of patience; asyncio would take it for an error of ours
+            log.warning("connection of %s ended by the stop, some of its messages not answered", where)
         finally:
-            self._connections.discard(task)
-            self.metrics.connections.dec()
+            self.desk.metrics.connections.dec()
+            del self._conversations[task]
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, where: str) -> None:
-        deframer = Deframer(self.limits.longest_message)
-        while not self._is_closing:
-            data = await self._read(reader, where)
-            if not data:
-                break
-            arrived = time.perf_counter()
-            try:
-                messages = deframer.feed(data)
-            except FrameTooLong as wrong:
-                self.metrics.refused.labels("too_long").inc()
-                log.warning("connection of %s closed: %s", where, wrong)
-                return
-            for message in messages:
-                await self._take(message, writer, where, arrived)
-        if deframer.rest:
-            self.metrics.refused.labels("cut").inc()
-            log.warning("a message of %s was cut by the end of the connection: not stored, not answered", where)
+    def _has_place(self, where: str) -> bool:
+        """Whether one more connection may be; says once when there is no place, and once when there is again."""
+        if len(self._conversations) < self.connections_most:
+            self._is_full = False
+            return True
+        self.desk.metrics.refused.labels("too_many").inc()
+        if not self._is_full:
+            log.error("connection of %s refused: there are %d, see mllp_connections", where, self.connections_most)
+            self._is_full = True
+        return False
 
-    async def _read(self, reader: asyncio.StreamReader, where: str) -> bytes:
-        """The next bytes; b"" at the end, after too long a silence, or when the listener stops."""
-        reading = asyncio.ensure_future(reader.read(_READ_SIZE))
-        until = time.monotonic() + self.limits.idle_seconds
-        while not reading.done():
-            await asyncio.wait([reading], timeout=0.5)
-            if reading.done():
-                break
-            if self._is_closing or time.monotonic() > until:
-                reading.cancel()
-                if not self._is_closing:
-                    log.info("connection of %s was silent for too long: closing", where)
-                return b""
-        return reading.result()
+    async def _secured(self, writer: asyncio.StreamWriter, where: str) -> bool:
+        """Do the TLS handshake if there is one to do. False when the peer may not come in; why is said."""
+        if self.tls is None:
+            return True
+        try:
+            await writer.start_tls(self.tls.context(), ssl_handshake_timeout=_HANDSHAKE_SECONDS)
+        except (OSError, ssl.SSLError) as wrong:
+            refusal = refusal_of(wrong)
+            self.desk.metrics.refused.labels(refusal.reason).inc()
+            log.warning("connection of %s refused: %s", where, refusal.told)
+            return False
+        certificate = writer.get_extra_info("peercert")
+        if not self.tls.admits(certificate):
+            self.desk.metrics.refused.labels("tls_name").inc()
+            names = ", ".join(names_in(certificate)) or "no name"
+            log.warning("connection of %s refused: %s is not in mllp_tls_client_names", where, names)
+            return False
+        return True
 
-    async def _take(self, message: bytes, writer: asyncio.StreamWriter, where: str, arrived: float) -> None:
-        """Store one message, then answer it."""
-        peek = hl7_parsers.peek(message)
-        headers = (
-            ("control_id", peek.control_id.encode()),
-            ("type", peek.kind.encode()),
-            ("source", f"{peek.application}|{peek.facility}".encode()),
-            ("received_at", f"{time.time():.3f}".encode()),
-        )
-        key = patient_key(peek.patient_authority, peek.patient_id).encode()
-        stored = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((Record(self.topic, key, message, headers=headers), stored))
-        await stored
-        self.metrics.received.labels(peek.kind if peek.is_readable else "unreadable").inc()
-        code = answer_code(peek)
-        if code:
-            writer.write(frame(acknowledgement(peek, code)))
-            await writer.drain()
-        self.metrics.acknowledgements.labels(code or "none").inc()
-        self.metrics.ack_seconds.observe(time.perf_counter() - arrived)
+    async def _converse(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, where: str
+    ) -> None:
+        _keep_alive(writer)
+        conversation = Conversation(reader, writer, where, self.limits, self.desk)
+        self._conversations[task] = conversation
+        if self._is_closing:
+            return
+        try:
+            await conversation.hold()
+        except ConnectionError:
+            log.info("connection of %s was cut", where)
+        except ssl.SSLError as wrong:
+            log.info("connection of %s was cut: %s", where, wrong.reason)
+        except Ended as ended:
+            self.desk.metrics.refused.labels(ended.reason).inc()
+            level = logging.INFO if ended.reason == "idle" else logging.WARNING
+            log.log(level, "connection of %s closed: %s", where, ended)
+            if ended.reason == "unread":
+                writer.transport.abort()
+        await _hand_over(reader, writer)
 
-    # -- storing -----------------------------------------------------------------------------------------------
 
-    async def _append(self) -> None:
-        """Append whatever waits, together: one flush to disk serves every connection that waits for it."""
-        while True:
-            waiting = [await self._waiting.get()]
-            while not self._waiting.empty() and len(waiting) < _APPEND_MOST:
-                waiting.append(self._waiting.get_nowait())
-            try:
-                await self.appender.append([record for record, _ in waiting])
-            except Exception as wrong:  # noqa: BLE001 - whatever the broker's client raises, nothing was confirmed
-                self.trouble = f"{type(wrong).__name__}: {wrong}"
-                for _, stored in waiting:
-                    if not stored.done():
-                        stored.set_exception(CannotStore())
-                continue
-            self.trouble = ""
-            for _, stored in waiting:
-                if not stored.done():
-                    stored.set_result(None)
+def listener_of(
+    settings: Settings, appender: Appender, metrics: ListenerMetrics, tls: ListenerTls | None = None
+) -> Listener:
+    """A listener as the settings say."""
+    queue = AppendQueue(appender, metrics, settings.mllp_room, settings.mllp_store_timeout.total_seconds())
+    limits = Limits(
+        longest_message=settings.mllp_max_message,
+        idle_seconds=settings.mllp_idle_timeout.total_seconds(),
+        message_seconds=settings.mllp_message_timeout.total_seconds(),
+        answer_seconds=settings.mllp_answer_timeout.total_seconds(),
+        in_flight=settings.mllp_in_flight,
+    )
+    topic = topics_of(settings).inbound
+    desk = Desk(topic, queue, metrics, AnswerPolicy.of(settings), settings.mllp_max_message)
+    return Listener(desk, limits, settings.mllp_connections, tls)
+
+
+async def _hand_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let the last answers reach the peer: closing over bytes that were not read would make the kernel drop them."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_CLOSING_SECONDS):
+            if writer.can_write_eof() and not writer.is_closing():
+                writer.write_eof()
+                while await reader.read(65536):
+                    pass
+            writer.close()
+            await writer.wait_closed()
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    connection = writer.get_extra_info("socket")
+    if connection is None:
+        return
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _where(writer: asyncio.StreamWriter) -> str:
+    peer = writer.get_extra_info("peername")
+    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "unknown"

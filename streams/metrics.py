@@ -85,6 +85,12 @@ class ListenerMetrics(Metrics):
         self.acknowledgements = Counter(
             "dripcode_mllp_acknowledgements", "Answers sent, by code", ["code"], registry=registry
         )
+        self.problems = Counter(
+            "dripcode_mllp_problems",
+            "Messages with something wrong, by what it is and what the policy said",
+            ["reason", "verdict"],
+            registry=registry,
+        )
         self.ack_seconds = Histogram(
             "dripcode_mllp_ack_seconds",
             "From the last byte of a message to its answer",
@@ -93,7 +99,13 @@ class ListenerMetrics(Metrics):
         )
         self.refused = Counter(
             "dripcode_mllp_refused",
-            "Connections closed without an answer, by reason",
+            "Connections refused or ended by the listener, by reason",
             ["reason"],
+            registry=registry,
+        )
+        self.cannot_store = Gauge("dripcode_mllp_cannot_store", "1 while the broker takes nothing", registry=registry)
+        self.certificate_expires = Gauge(
+            "dripcode_mllp_certificate_expires_seconds",
+            "When the listener's certificate ends, in seconds since 1970; 0 without TLS",
             registry=registry,
         )

@@ -6,9 +6,15 @@ START = b"\x0b"
 END = b"\x1c"
 CARRIAGE_RETURN = b"\x0d"
 
+# Of a message that is too long so much is kept: enough for its header and its patient.
+_BEGINNING = 4096
+_NOISE = b"\r\n\x00 "
 
-class FrameTooLong(Exception):
-    """More bytes than a message may have came without an end."""
+
+class TooLong(bytes):
+    """The beginning of a message that had more bytes than one may have; the rest was thrown away as it came."""
+
+    __slots__ = ()
 
 
 def frame(message: bytes) -> bytes:
@@ -20,33 +26,61 @@ class Deframer:
     """Bytes in, in pieces of any size; whole messages out.
 
     Taken in stride: no CR after FS, noise between frames, a start block missing (a message then begins at its
-    MSH, FHS or BHS), several messages in one piece. A message cut by the end of the connection is `rest`.
+    MSH, FHS or BHS), several messages in one piece. A message cut by the end of the connection is `rest`. Never holds
+    more than `longest` bytes and one piece.
     """
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
         self._buffer = bytearray()
         self._seen = 0  # how far the buffer was searched for an end already
+        self._beginning: TooLong | None = None  # of the message whose rest is being thrown away
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._buffer) or self.is_too_long
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the message that has not ended is longer than one may be."""
+        return self._beginning is not None
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Messages completed by these bytes. Raises FrameTooLong."""
+        """Messages completed by these bytes; in place of one that was too long, its beginning as TooLong."""
         self._buffer += data
-        found = []
+        found: list[bytes] = []
         while (end := self._buffer.find(END, self._seen)) >= 0:
-            message = _content(bytes(self._buffer[:end]))
+            block = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
             self._seen = 0
+            message = self._ended(block)
             if message:
                 found.append(message)
+        if self._buffer[:1].strip(_NOISE) == b"":
+            self._buffer = self._buffer.lstrip(_NOISE)  # so that what is between messages does not begin one
         self._seen = len(self._buffer)
-        if len(self._buffer) > self.longest:
-            raise FrameTooLong(f"more than {self.longest} bytes without an end block")
+        if self._seen > self.longest:
+            self._throw_away()
         return found
+
+    def _ended(self, block: bytes) -> bytes:
+        if self._beginning is not None:
+            beginning, self._beginning = self._beginning, None
+            return beginning
+        message = _content(block)
+        return TooLong(message[:_BEGINNING]) if len(message) > self.longest else message
+
+    def _throw_away(self) -> None:
+        if self._beginning is None:
+            self._beginning = TooLong(_content(bytes(self._buffer))[:_BEGINNING])
+        self._buffer.clear()
+        self._seen = 0
 
     @property
     def rest(self) -> bytes:
         """What came of a message that has not ended; empty between messages."""
-        return _content(bytes(self._buffer))
+        return self._beginning or _content(bytes(self._buffer))
 
 
 def _content(block: bytes) -> bytes:
@@ -62,4 +96,4 @@ def _content(block: bytes) -> bytes:
     for header in (b"MSH", b"FHS", b"BHS"):
         if (at := block.find(header)) >= 0:
             return block[at:]
-    return block.strip(b"\r\n\x00 ")
+    return block.strip(_NOISE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 import zlib
 from collections import Counter
@@ -12,9 +13,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from streams.mllp import Deframer, FrameTooLong, frame
+from streams.mllp import Deframer, frame
+from streams.tls import is_final
 
 ACCEPTED: Final = frozenset({"AA", "CA"})
+REJECTED: Final = frozenset({"AR", "CR"})
+REFUSED: Final = REJECTED | {"AE", "CE"}
 NOT_ASKED: Final = "none"  # in place of an acknowledgement code: the message asks for no answer (MSH-15, MSH-16)
 
 _ANSWER_BYTES_MAX: Final = 1_000_000
@@ -49,9 +53,12 @@ class MllpClient:
     one: an answer that comes too late can never be taken for that of the next message. `resends` counts those.
     """
 
-    def __init__(self, host: str, port: int, patience: Patience | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, patience: Patience | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.host, self.port = host, port
         self.patience = patience or Patience()
+        self.tls = tls
         self.resends = 0
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -72,8 +79,25 @@ class MllpClient:
             return
         await self.close()
         async with asyncio.timeout(self.patience.connect):
-            self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
+            self._reader, self._writer = await asyncio.open_connection(self.host, self.port, ssl=self.tls)
         self._answers, self._deframer = [], Deframer(_ANSWER_BYTES_MAX)
+
+    async def is_let_in(self, seconds: float = 0.5) -> bool:
+        """Whether the peer keeps the connection that was opened; False when it closes it within so long.
+
+        A TLS peer that does not trust our certificate says so only after our side of the handshake is done, most
+        often by closing alone.
+        """
+        assert self._reader is not None
+        reading = asyncio.ensure_future(self._reader.read(1))
+        done, _ = await asyncio.wait([reading], timeout=seconds)
+        if not done:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            return True
+        reading.exception()
+        await self.close()
+        return False
 
     async def close(self) -> None:
         """Close the connection; nothing when it is closed."""
@@ -100,9 +124,9 @@ class MllpClient:
                 self.resends += has_left
                 has_left = True
                 return await self._exchange(data, message)
-            except (OSError, FrameTooLong) as wrong:
+            except OSError as wrong:
                 await self.close()
-                if time.monotonic() + pause > give_up_at:
+                if is_final(wrong) or time.monotonic() + pause > give_up_at:
                     raise NoAnswer(f"no answer from {self.host}:{self.port}: {_told(wrong)}") from wrong
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -135,6 +159,8 @@ class MllpClient:
             if not data:
                 raise ConnectionResetError("the connection was closed before the answer")
             self._answers += self._deframer.feed(data)
+            if self._deframer.is_too_long:
+                raise ConnectionAbortedError("the answer has no end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +200,15 @@ class Feed:
     within its client's patience ends there, and what it had left is unsent: nothing overtakes.
     """
 
-    def __init__(self, messages: Sequence[bytes], on_progress: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        messages: Sequence[bytes],
+        on_progress: Callable[[int], None] | None = None,
+        stop_on: frozenset[str] = frozenset(),
+    ) -> None:
         """`on_progress` is called after each answer with the number of messages answered so far.
 
+        An answer with a code of `stop_on` ends the feed: what is on its way is still answered, nothing more leaves.
         Raises Unframeable, before anything is sent.
         """
         for position, message in enumerate(messages):
@@ -187,6 +219,8 @@ class Feed:
         self.messages = messages
         self.problems: list[str] = []  # why a connection ended early
         self._on_progress = on_progress
+        self._stop_on = stop_on
+        self._is_stopped = False
         self._codes: dict[int, str] = {}
         self._latencies: list[float] = []
         self._clients: Sequence[MllpClient] = ()
@@ -206,6 +240,8 @@ class Feed:
         async with client:
             for position in lane:
                 await pace.turn()
+                if self._is_stopped:
+                    return
                 began = time.monotonic()
                 try:
                     answer = await client.send(self.messages[position])
@@ -213,7 +249,10 @@ class Feed:
                     self.problems.append(str(wrong))
                     return
                 self._latencies.append(time.monotonic() - began)
-                self._codes[position] = _acknowledges(answer)[0] or NOT_ASKED
+                code = self._codes[position] = _acknowledges(answer)[0] or NOT_ASKED
+                if code in self._stop_on and not self._is_stopped:
+                    self._is_stopped = True
+                    self.problems.append(f"stopped: a message was answered with {code}")
                 if self._on_progress:
                     self._on_progress(len(self._codes))
 
@@ -240,10 +279,11 @@ async def send_all(  # noqa: PLR0913  (what, where to, and the three ways to do 
     connections: int = 1,
     rate: float | None = None,
     on_progress: Callable[[int], None] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> SendReport:
     """Send all messages over `connections` connections and tell what became of them. See `Feed`."""
     feed = Feed(messages, on_progress)
-    await feed.through([MllpClient(host, port) for _ in range(connections)], rate)
+    await feed.through([MllpClient(host, port, tls=tls) for _ in range(connections)], rate)
     return feed.report()
 
 

@@ -39,6 +39,23 @@ class Settings:
     mllp_listen: str = _meaning("HOST:PORT of the MLLP listener", "127.0.0.1:2575")
     mllp_max_message: int = _meaning("largest HL7 message accepted, in bytes", 16 * 1024 * 1024)
     mllp_idle_timeout: timedelta = _meaning("close a connection that has been silent for so long", timedelta(hours=24))
+    mllp_message_timeout: timedelta = _meaning("a message that has begun must end within so long", timedelta(minutes=2))
+    mllp_answer_timeout: timedelta = _meaning("close when a sender does not read its answers", timedelta(minutes=1))
+    mllp_store_timeout: timedelta = _meaning("unconfirmed by the broker for so long: not stored", timedelta(seconds=30))
+    mllp_connections: int = _meaning("MLLP connections at once; more are closed as they come", 500)
+    mllp_in_flight: int = _meaning("messages of one connection that may wait for their answer", 50)
+    mllp_room: int = _meaning("bytes that may wait to be stored, all connections together", 64 * 1024 * 1024)
+    mllp_tls_certificate: str = _meaning("PEM file with the listener's certificate and chain; empty: no TLS", "")
+    mllp_tls_key: str = _meaning("PEM file with its private key; empty: in the certificate's file", "")
+    mllp_tls_key_password_file: str = _meaning("file with the key's password; empty: the key has none", "")
+    mllp_tls_client_ca: str = _meaning("PEM file with the CAs of senders' certificates; empty: none asked for", "")
+    mllp_tls_client_names: str = _meaning("certificate names (CN or DNS) let in, by commas; empty: any of that CA", "")
+    mllp_tls_minimum: str = _meaning("oldest TLS spoken: 1.2 or 1.3", "1.2")
+    ack_when_not_stored: str = _meaning("the broker does not take it: close (no answer), error or reject", "close")
+    ack_when_too_long: str = _meaning("over mllp_max_message, not stored: reject, error or close", "reject")
+    ack_when_unreadable: str = _meaning("no usable header, to the dead letters: error, reject or accept", "error")
+    ack_when_no_patient: str = _meaning("no usable patient, to the dead letters: accept, error or reject", "accept")
+    ack_when_not_coded: str = _meaning("a type that nothing is coded from, ignored: accept, error or reject", "accept")
     web_listen: str = _meaning("HOST:PORT of the pages (there are none yet)", "127.0.0.1:8080")
     metrics_listen: str = _meaning("HOST:PORT of the worker's /metrics and /healthz; empty: none", "127.0.0.1:9464")
     listener_metrics_listen: str = _meaning("the same of the listener; empty: none", "127.0.0.1:9465")
@@ -97,7 +114,15 @@ _READERS: Mapping[type, Callable[[str], Any]] = {
     Path: Path,
     str: str,
 }
+_STORED = ("accept", "error", "reject")
+_UNSTORED = ("close", "error", "reject")
 _CHOICES = {
+    "mllp_tls_minimum": ("1.2", "1.3"),
+    "ack_when_not_stored": _UNSTORED,
+    "ack_when_too_long": _UNSTORED,
+    "ack_when_unreadable": _STORED,
+    "ack_when_no_patient": _STORED,
+    "ack_when_not_coded": _STORED,
     "setting": ("facility", "professional"),
     "kafka_transport": ("own", "stock"),
     "log_format": ("text", "json"),
@@ -132,6 +157,9 @@ def _check(settings: Settings) -> Settings:
         raise SettingsError("setting 'broker' must begin with sqlite:/// or kafka://")
     if settings.partitions < 1 or settings.batch_size < 1:
         raise SettingsError("settings 'partitions' and 'batch_size' must be at least 1")
+    if min(settings.mllp_connections, settings.mllp_in_flight, settings.mllp_room, settings.mllp_max_message) < 1:
+        limits = "'mllp_connections', 'mllp_in_flight', 'mllp_room' and 'mllp_max_message'"
+        raise SettingsError(f"settings {limits} must be at least 1")
     if settings.place_of_service and not re.fullmatch(r"\d\d", settings.place_of_service):
         raise SettingsError("setting 'place_of_service' must be the two digits of CMS's list, such as 11 or 22")
     if settings.time_zone:

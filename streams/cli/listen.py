@@ -11,12 +11,12 @@ import click
 
 from streams.appenders import appender_of
 from streams.cli.options import config_option, settings_from
-from streams.listener import Limits, Listener
+from streams.listener import listener_of
 from streams.log import configure
 from streams.metrics import ListenerMetrics
 from streams.ops import serve_ops
 from streams.settings import Settings, cannot_listen, split_address
-from streams.topics import topics_of
+from streams.tls import ListenerTls
 
 log = logging.getLogger("dripcode.listener")
 
@@ -34,19 +34,23 @@ def command(config: Path | None, mllp_listen: str | None, metrics_listen: str | 
 
 
 async def listen(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what was read and stop."""
+    """Serve until SIGTERM or SIGINT; then answer what was read and stop. SIGHUP reads the TLS files again."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    tls = ListenerTls.of(settings)
+    if tls is not None:
+        loop.add_signal_handler(signal.SIGHUP, tls.reload)
+    host, port = split_address(settings.mllp_listen, "mllp_listen")
+    _warn_if_open(settings, host)
     appender = appender_of(settings)
     await appender.start()
     metrics = ListenerMetrics()
-    limits = Limits(settings.mllp_max_message, settings.mllp_idle_timeout.total_seconds())
-    listener = Listener(topics_of(settings).inbound, appender, metrics, limits)
+    listener = listener_of(settings, appender, metrics, tls)
     ops = await serve_ops(settings.listener_metrics_listen, metrics.registry, lambda: listener.trouble)
     try:
-        await listener.start(*split_address(settings.mllp_listen, "mllp_listen"))
+        await listener.start(host, port)
         await stopped.wait()
     except OSError as wrong:
         raise cannot_listen("mllp_listen", settings.mllp_listen, wrong) from None
@@ -56,3 +60,13 @@ async def listen(settings: Settings) -> None:
         await appender.stop()
         if ops is not None:
             await ops.cleanup()
+
+
+def _warn_if_open(settings: Settings, host: str) -> None:
+    """Plain MLLP has neither authentication nor secrecy: say so where others can reach it."""
+    if host in ("127.0.0.1", "::1", "localhost"):
+        return
+    if not settings.mllp_tls_certificate:
+        log.warning("MLLP without TLS on %s: whoever reaches it can send; see mllp_tls_certificate", host)
+    elif not settings.mllp_tls_client_ca:
+        log.warning("MLLP on %s asks for no certificate: whoever reaches it can send; see mllp_tls_client_ca", host)

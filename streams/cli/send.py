@@ -17,9 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import hl7_parsers
 from streams.cli.options import files_argument, read_sources
 from streams.mllp import frame
-from streams.mllp_client import Feed, MllpClient, Patience, SendReport, Unframeable
+from streams.mllp_client import REFUSED, REJECTED, Feed, MllpClient, Patience, SendReport, Unframeable
+from streams.tls import client_context
 
 LINE_EVERY = 2.0  # seconds between lines of progress where there is no terminal
+STOP_ON = {"never": frozenset[str](), "reject": REJECTED, "refuse": REFUSED}
+_FILE = click.Path(dir_okay=False)
 NAMED_MAX = 10  # refused messages that are named one by one
 
 
@@ -43,9 +46,30 @@ class Source:
     show_default=True,
     help="Seconds to go on sending a message that is not answered.",
 )
+@click.option(
+    "--stop-on",
+    type=click.Choice(list(STOP_ON)),
+    default="never",
+    show_default=True,
+    help="Stop at the first answer that rejects (AR, CR), or refuses at all (AE, CE too).",
+)
+@click.option("--tls", is_flag=True, help="Speak TLS; the options below mean it too.")
+@click.option("--ca", type=_FILE, help="PEM file of the CAs that may vouch for the receiver (else this machine's).")
+@click.option("--cert", type=_FILE, help="PEM file with our certificate, for a receiver that asks for one.")
+@click.option("--key", type=_FILE, help="PEM file with its key, where that is not in the certificate's file.")
 @click.option("--unsent", type=click.Path(path_type=Path, dir_okay=False), help="Write what was not sent here.")
 def command(
-    files: tuple[str, ...], to: str, rate: float | None, connections: int, patience: float, unsent: Path | None
+    files: tuple[str, ...],
+    to: str,
+    rate: float | None,
+    connections: int,
+    patience: float,
+    stop_on: str,
+    tls: bool,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
+    unsent: Path | None,
 ) -> None:
     """Send the messages of FILES over MLLP, each connection one at a time, those of one patient in order.
 
@@ -54,12 +78,12 @@ def command(
     """
     host, port = _address(to)
     sources, messages = _messages(files)
-    clients = [
-        MllpClient(host, port, Patience(answer=min(10.0, patience), message=patience)) for _ in range(connections)
-    ]
+    context = client_context(ca or "", cert or "", key or "") if tls or ca or cert or key else None
+    waits = Patience(answer=min(10.0, patience), message=patience)
+    clients = [MllpClient(host, port, waits, context) for _ in range(connections)]
     with _progress(len(messages)) as progress:
         try:
-            feed = Feed(messages, progress)
+            feed = Feed(messages, progress, STOP_ON[stop_on])
         except Unframeable as wrong:
             raise click.UsageError(str(wrong)) from None
         interrupted = _run(feed, clients, rate)
@@ -99,6 +123,12 @@ def _run(feed: Feed, clients: Sequence[MllpClient], rate: float | None) -> bool:
         except (OSError, UnicodeError) as wrong:
             reason = str(wrong) or f"no connection within {clients[0].patience.connect:.0f} s"
             feed.problems.append(f"{clients[0].host}:{clients[0].port} cannot be reached: {reason}")
+            return
+        if clients[0].tls is not None and not await clients[0].is_let_in():
+            feed.problems.append(
+                f"{clients[0].host}:{clients[0].port} closed the connection after the TLS handshake: most likely it "
+                "does not accept our certificate (--cert), its log says why"
+            )
             return
         await feed.through(clients, rate)
 

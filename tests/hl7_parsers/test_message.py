@@ -197,6 +197,7 @@ def test_a_glance_sees_what_a_listener_needs() -> None:
     assert peek(message(header, PID, PV1)) == Peek(
         is_readable=True,
         control_id="SYN-1",
+        echo_id="SYN-1",
         kind="RAS^O17",
         application="MAR",
         facility="SYNTH",
@@ -206,13 +207,64 @@ def test_a_glance_sees_what_a_listener_needs() -> None:
         application_ack="NE",
         patient_id="SYN001",
         patient_authority="SYNTH",
+        sender=("MAR", "SYNTH"),
+        receiver=("DRIP", "BILL"),
         charset="ascii",
     )
 
 
-@pytest.mark.parametrize("raw", [b"", b"hello", b"PID|1||A", FULL_RAS + FULL_RAS])
-def test_a_glance_at_what_cannot_be_read_sees_nothing(raw: bytes) -> None:
-    assert peek(raw) == Peek()
+@pytest.mark.parametrize("raw", [b"", b"hello", b"PID|1||A"])
+def test_a_glance_at_what_has_no_header_sees_only_that(raw: bytes) -> None:
+    looked = peek(raw)
+    assert looked.problem is not None
+    assert looked.problem.reason == "NO_HEADER"
+    assert looked == Peek(problem=looked.problem)
+
+
+def test_a_glance_at_two_messages_in_one_still_sees_whom_to_answer() -> None:
+    looked = peek(FULL_RAS + FULL_RAS)
+    assert not looked.is_readable
+    assert (looked.control_id, looked.sender) == ("SYN-1", ("MAR", "SYNTH"))
+
+
+def test_a_glance_keeps_the_names_of_systems_whole_and_by_the_standards_delimiter() -> None:
+    looked = peek(message("MSH@$~\\&@MAR$1.2.3$ISO@SYNTH@DRIP$9.9$ISO@BILL@@@RAS$O17@SYN-1@P@2.5.1@@@@@@UNICODE UTF-8"))
+    assert (looked.sender, looked.receiver) == (("MAR^1.2.3^ISO", "SYNTH"), ("DRIP^9.9^ISO", "BILL"))
+    assert looked.declared_charset == "UNICODE UTF-8"
+
+
+def test_a_glance_gives_the_control_id_back_as_it_was_sent() -> None:
+    assert peek(message(MSH.replace("SYN-1", "A^B&C"), PID)).echo_id == "A^B&C"
+    assert peek(message("MSH@$~\\&@MAR@@@@@@RAS$O17@A|B@P@2.5.1")).echo_id == "A\\F\\B"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        message(MSH, ORC, rxa()),
+        message(MSH, "PID|1||^^^SYNTH", ORC, rxa()),
+        message(MSH, "PID|1||A", "PID|1||B"),
+        message(MSH.replace("RAS^O17^RAS_O17", "SIU^S12"), PID),
+        message(MSH.replace("RAS^O17^RAS_O17", "ADT^A99"), PID),
+        message(MSH.replace("RAS^O17^RAS_O17", ""), PID),
+        FULL_RAS + FULL_RAS,
+        b"hello",
+    ],
+)
+def test_a_glance_sees_the_problem_that_reading_would_end_with(raw: bytes) -> None:
+    with pytest.raises(HL7Error) as refused:
+        parse_message(raw)
+    looked = peek(raw).problem
+    assert looked is not None
+    assert (type(looked), looked.reason, looked.place) == (
+        type(refused.value),
+        refused.value.reason,
+        refused.value.place,
+    )
+
+
+def test_a_glance_sees_no_problem_where_there_is_none() -> None:
+    assert [peek(raw).problem for raw in WHOLE] == [None, None, None]
 
 
 def test_a_glance_sees_the_patient_of_any_type_of_message() -> None:

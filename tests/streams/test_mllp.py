@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.mllp import Deframer, FrameTooLong, frame
+from streams.mllp import Deframer, TooLong, frame
 
 HEADER = b"MSH|^~\\&|MAR|SYNTH|||20260302||RAS^O17|C1|P|2.5.1\r"
 messages = st.lists(
@@ -58,11 +58,42 @@ def test_a_message_cut_by_the_end_of_the_connection_is_not_one() -> None:
     assert deframer.rest == HEADER
 
 
-def test_a_message_without_end_is_refused_before_memory_runs_out() -> None:
+@pytest.mark.parametrize("piece", [1, 100, 5000])
+def test_of_a_message_that_is_too_long_the_beginning_stays_and_the_next_is_read_whole(piece: int) -> None:
     deframer = Deframer(1000)
-    deframer.feed(b"x" * 1000)
-    with pytest.raises(FrameTooLong):
-        deframer.feed(b"x")
+    stream = frame(HEADER) + frame(HEADER + b"x" * 2000) + frame(HEADER)
+    found = [m for at in range(0, len(stream), piece) for m in deframer.feed(stream[at : at + piece])]
+    assert [isinstance(message, TooLong) for message in found] == [False, True, False]
+    assert found[0] == found[2] == HEADER
+    assert found[1].startswith(HEADER)
+    assert not deframer.has_begun
+
+
+def test_a_message_without_end_does_not_fill_the_memory() -> None:
+    deframer = Deframer(1000)
+    deframer.feed(b"\x0b" + HEADER)
+    for _ in range(1000):
+        assert deframer.feed(b"x" * 10_000) == []
+    assert deframer.is_too_long
+    assert deframer.has_begun
+    assert len(deframer.rest) <= 4096
+    assert [type(message) for message in deframer.feed(b"\x1c\r")] == [TooLong]
+    assert not deframer.is_too_long
+
+
+def test_a_message_of_just_the_limit_is_whole() -> None:
+    for length, kind in ((1000, bytes), (1001, TooLong)):
+        text = HEADER + b"x" * (length - len(HEADER))
+        assert [type(message) for message in Deframer(1000).feed(frame(text))] == [kind]
+
+
+@pytest.mark.parametrize("noise", [b"\r", b"\r\n", b"\x00" * 50, b""])
+def test_noise_between_messages_does_not_begin_one(noise: bytes) -> None:
+    deframer = Deframer(1000)
+    deframer.feed(frame(HEADER) + noise)
+    assert not deframer.has_begun
+    deframer.feed(b"\x0b")
+    assert deframer.has_begun
 
 
 def test_a_large_message_in_small_pieces_takes_linear_time() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from streams.mllp import frame
+from tests.servers.certificates import Authority
+from tests.streams.gateway import gateway, settings_in
 from tests.streams.receiver import CUT, Receiver, Script, acknowledge, answer, control_id_of, message
 
 MESSAGES = [message(f"C{number}", f"SYN{number % 3:07d}") for number in range(9)]
@@ -76,6 +78,59 @@ def test_a_refused_message_is_named_by_its_place_and_makes_exit_1(files: list[st
     assert received == MESSAGES
     assert "8 AA, 1 AE" in output
     assert f"refused: message 2 of {files[1]}" in errors
+
+
+@pytest.mark.parametrize(
+    ("stop_on", "code", "sent"),
+    [("reject", "AR", 4), ("reject", "CR", 4), ("reject", "AE", 9), ("refuse", "CE", 4), ("never", "AR", 9)],
+)
+def test_a_refusal_ends_the_run_where_that_was_asked_for(
+    files: list[str], tmp_path: Path, stop_on: str, code: str, sent: int
+) -> None:
+    def refuse_one(_count: int, text: bytes) -> list[bytes]:
+        return [frame(answer(text, code if control_id_of(text) == "C3" else "AA"))]
+
+    rest = tmp_path / "rest.hl7"
+    status, _, errors, received = run(refuse_one, *files, "--stop-on", stop_on, "--unsent", str(rest))
+    assert status == 1
+    assert received == MESSAGES[:sent]
+    assert ("stopped" in errors) == (sent == 4)
+    assert rest.exists() == (sent == 4)
+
+
+@pytest.mark.parametrize("identity", ["right", "none", "other CA"])
+def test_tls_takes_the_certificates_from_the_options(files: list[str], tmp_path: Path, identity: str) -> None:
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "Other CA")
+    listener = authority.issue("listener", ["127.0.0.1"])
+    shown = (stranger if identity == "other CA" else authority).issue("sender")
+    options = [] if identity == "none" else ["--cert", shown.certificate, "--key", shown.key]
+    settings = settings_in(
+        tmp_path / "data",
+        mllp_tls_certificate=listener.certificate,
+        mllp_tls_key=listener.key,
+        mllp_tls_client_ca=authority.file,
+    )
+
+    async def send() -> tuple[int, str, str]:
+        async with gateway(settings) as running:
+            to = ("--to", f"127.0.0.1:{running.port}", "--ca", authority.file)
+            done = await dripcode_send(*files, *to, *options)
+            assert sorted(running.stored()) == (sorted(MESSAGES) if identity == "right" else [])
+        return done
+
+    status, output, errors = asyncio.run(send())
+    if identity == "right":
+        assert (status, errors) == (0, "")
+        assert "9 AA" in output
+    else:
+        assert status == 1
+        assert "does not accept our certificate" in errors
+
+
+def test_certificates_that_cannot_be_used_are_exit_2(files: list[str]) -> None:
+    status, _, errors = asyncio.run(dripcode_send(*files, "--to", "127.0.0.1:2575", "--tls", "--ca", files[0]))
+    assert status == 2
+    assert "holds no certificate" in errors
 
 
 def test_what_was_not_sent_is_told_and_kept_and_can_be_sent_later(files: list[str], tmp_path: Path) -> None:
