@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from coding.checks import has_word
 from coding.claim import Family, Role
 from coding.contest import Claim
@@ -29,7 +31,7 @@ def around_transfusion(
         if is_usual and policy.transfusion_premed == "never":
             notes.append(Note("TRANSFUSION_PREMEDICATION", service.ids))
         elif is_usual and has_word(first.administration.order_text, "transfusion"):
-            kept.append(service._replace(flags=(*service.flags, "TRANSFUSION_PROTOCOL")))
+            kept.append(replace(service, flags=(*service.flags, "TRANSFUSION_PROTOCOL")))
         else:
             kept.append(service)
     return kept, notes
@@ -70,7 +72,7 @@ def around_chemotherapy(drafts: list[Draft], policy: Policy) -> tuple[list[Draft
         return drafts, []
     fluids = [draft for draft in drafts if draft.service.family is Family.HYDRATION]
     if policy.toxicity_hydration == "review":
-        return [d._replace(flags=(*d.flags, "HYD_TOXICITY")) if d in fluids else d for d in drafts], []
+        return [replace(d, flags=(*d.flags, "HYD_TOXICITY")) if d in fluids else d for d in drafts], []
     kept = [draft for draft in drafts if draft not in fluids]
     return kept, [Note("HYD_TOXICITY", draft.service.ids) for draft in fluids]
 
@@ -86,7 +88,7 @@ def for_payer(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note
         drafts, notes = _before_admission(drafts, claim)
     if policy.justify_96367_68 == "on":
         asked = {claim.rules.therapeutic.sequential_code, claim.rules.therapeutic.concurrent_code}
-        drafts = [d._replace(flags=(*d.flags, "JUSTIFY")) if d.code in asked else d for d in drafts]
+        drafts = [replace(d, flags=(*d.flags, "JUSTIFY")) if d.code in asked else d for d in drafts]
     if policy.per_visit_codes == "on":
         drafts, more = _per_visit(drafts, claim.rules)
         notes = [*notes, *more]
@@ -103,7 +105,7 @@ def _before_admission(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], l
     near = [d for d in drafts if d.service_date and 0 <= (last - d.service_date).days <= window]
     if claim.policy.payment_window == "suppress":
         return [d for d in drafts if d not in near], [Note("PAYMENT_WINDOW", d.service.ids) for d in near]
-    return [d._replace(flags=(*d.flags, "PAYMENT_WINDOW")) if d in near else d for d in drafts], []
+    return [replace(d, flags=(*d.flags, "PAYMENT_WINDOW")) if d in near else d for d in drafts], []
 
 
 def _per_visit(drafts: list[Draft], rules: Rules) -> tuple[list[Draft], list[Note]]:
@@ -123,7 +125,7 @@ def _per_visit(drafts: list[Draft], rules: Rules) -> tuple[list[Draft], list[Not
         code = neighbours.visit_chemotherapy_infused_code if infused else neighbours.visit_chemotherapy_injected_code
         chosen.append((chemotherapy[0], both if infused and len(infused) < len(chemotherapy) else code))
     per_visit = [
-        draft._replace(code=code, units=1, role=Role.STANDALONE, minutes=None, modifiers=()) for draft, code in chosen
+        replace(draft, code=code, units=1, role=Role.STANDALONE, minutes=None, modifiers=()) for draft, code in chosen
     ]
     told = {draft.service.ids for draft in per_visit}
     rest = [draft for draft in proposed if draft.service.ids not in told]

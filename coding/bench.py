@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -89,7 +90,7 @@ def edged(one: Given, least: int, more: int | None = None) -> Given:
     on_edge = minutes in (least - 1, least) if more is None else is_on_edge(minutes, least, more)
     if one.administration.method in BY_HAND or not on_edge:
         return one
-    return one._replace(flags=(*one.flags, "BOUNDARY_MINUTE"))
+    return replace(one, flags=(*one.flags, "BOUNDARY_MINUTE"))
 
 
 Step = Callable[[list[Given], Bench], None]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
-from typing import NamedTuple
 
 from coding.bags import Bag, put_together
 from coding.dates import instant, local_date, moment_of
 from coding.devices import is_portable_pump
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, Encounter, Method, Route
+from coding.frozen import frozen
 from coding.identify import identify
 from coding.policy import Policy
 from coding.presence import Presence, inside
@@ -52,7 +52,8 @@ BY_ANY_ROUTE = {DrugClass.VACCINE, DrugClass.BLOOD_PRODUCT}
 BY_ID = attrgetter("administration_id")
 
 
-class Record(NamedTuple):
+@frozen
+class Record:
     """By what the records of an encounter are read."""
 
     policy: Policy

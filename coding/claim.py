@@ -5,20 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TypeVar, dataclass_transform
 
 from coding.encounter import Drug
-
-T = TypeVar("T")
-
-
-@dataclass_transform(kw_only_default=True, frozen_default=True)
-def returned(cls: type[T]) -> type[T]:
-    """Make a dataclass of what is made for each encounter anew, frozen by the type checker alone.
-
-    Frozen at run time a line costs 2 µs more, a call per field; nobody shares these, so that none can harm another.
-    """
-    return dataclass(slots=True, kw_only=True, unsafe_hash=True)(cls)
+from coding.frozen import frozen_by_name
 
 
 class Status(StrEnum):
@@ -73,7 +62,7 @@ class CodeAtStake:
     units: int
 
 
-@returned
+@frozen_by_name
 class ClaimLine:
     """A code with units, modifiers and reasons. `claim_line_id` depends on the content alone."""
 
@@ -95,7 +84,7 @@ class ClaimLine:
     findings: tuple[str, ...]  # finding ids
 
 
-@returned
+@frozen_by_name
 class Finding:
     """Something a person must look at. `kind` is an id of the published list in coding/data/findings.toml."""
 
@@ -108,7 +97,7 @@ class Finding:
     codes_at_stake: tuple[CodeAtStake, ...] = ()
 
 
-@returned
+@frozen_by_name
 class CodedEncounter:
     """Everything one encounter came to. Lines in order of date, rank and time; findings in order of kind.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
-from typing import NamedTuple
 
 from coding import hydration, modifiers
 from coding.claim import Family
 from coding.encounter import Encounter
+from coding.frozen import frozen
 from coding.initial import Initial, choose_initial, contest_key
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
@@ -25,7 +26,8 @@ PUSH = Technique.PUSH
 Running = Mapping[str, Sequence[tuple[int, int]]]  # access site: when something outside the contest ran there
 
 
-class Claim(NamedTuple):
+@frozen
+class Claim:
     """Whose claim it is and by what it is coded."""
 
     encounter: Encounter
@@ -35,7 +37,8 @@ class Claim(NamedTuple):
     is_office: bool  # the practitioner's
 
 
-class Site(NamedTuple):
+@frozen
+class Site:
     """One access site before its lines are written."""
 
     name: str
@@ -128,7 +131,7 @@ def _beside_others(
 def _flagged_beside(fluids: list[Service], running: Covered) -> list[Service]:
     """Return the fluids, those saying so beside which blood or a carried pump ran at another site."""
     return [
-        fluid._replace(flags=(*fluid.flags, "HYD_SEPARATE_SITE")) if running.touches(fluid.stretches) else fluid
+        replace(fluid, flags=(*fluid.flags, "HYD_SEPARATE_SITE")) if running.touches(fluid.stretches) else fluid
         for fluid in fluids
     ]
 
@@ -158,7 +161,7 @@ def _is_needed(site: Site, main: Site) -> bool:
 def _moved(by_site: Mapping[str, list[Service]], unsupported: set[str], main: str) -> list[Service]:
     """Return the services with those of sites that nothing supports put to the main one."""
     return [
-        service._replace(site=main, flags=(*service.flags, "SECOND_SITE_UNSUPPORTED"))
+        replace(service, site=main, flags=(*service.flags, "SECOND_SITE_UNSUPPORTED"))
         if name in unsupported
         else service
         for name, services in by_site.items()

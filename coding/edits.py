@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -40,7 +41,7 @@ def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[
 
 def _without_primary(draft: Draft) -> Draft:
     """Return a draft that is held for want of a primary."""
-    return draft._replace(flags=(*draft.flags, "ADDON_PRIMARY_MISMATCH"))
+    return replace(draft, flags=(*draft.flags, "ADDON_PRIMARY_MISMATCH"))
 
 
 def _allowed(code: str, primaries: Mapping[str, frozenset[str]], claim: Claim) -> frozenset[str]:
@@ -90,12 +91,12 @@ def _with_pair(draft: Draft, verdicts: Mapping[date, Mapping[str, bool]], policy
     if lifts is None or not is_proposed(draft):
         return draft
     if not lifts:
-        return draft._replace(flags=(*draft.flags, "PAIR_NOT_PAID"))
+        return replace(draft, flags=(*draft.flags, "PAIR_NOT_PAID"))
     if draft.modifiers:
         return draft
     modifiers = () if policy.pair_modifier == "none" else (policy.pair_modifier,)
     reasons = (*draft.reasons, policy.wording["PAIR"].say())
-    return draft._replace(modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=reasons)
+    return replace(draft, modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=reasons)
 
 
 def check_units(drafts: list[Draft], units: Units, claim: Claim) -> tuple[list[Draft], list[Note]]:
@@ -143,11 +144,11 @@ def _within(drafts: list[Draft], over: Mapping[tuple[str, date], UnitLimit]) -> 
         if key not in over or not is_proposed(draft):
             kept.append(draft)
         elif not over[key].is_absolute:
-            kept.append(draft._replace(shared=(*draft.shared, exceeded[key])))
+            kept.append(replace(draft, shared=(*draft.shared, exceeded[key])))
         else:
             units = min(draft.units, left[key])
             left[key] -= units
-            kept += [draft._replace(units=units, flags=(*draft.flags, "MAI2_CAPPED"))] if units else []
+            kept += [replace(draft, units=units, flags=(*draft.flags, "MAI2_CAPPED"))] if units else []
             notes += [] if units else [Note("MAI2_CAPPED", draft.service.ids)]
     return kept, notes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from coding.claim import Family, Role
 from coding.hours import additional_hours, all_hours
@@ -62,7 +63,7 @@ def _without(fluid: Service, taken: Covered, policy: Policy) -> Service:
         return fluid
     minutes = minutes_of(left)
     reason = policy.wording["FLUID_MINUTES"].say(taken=fluid.minutes - minutes, minutes=minutes)
-    return fluid._replace(stretches=left, minutes=minutes, reasons=(*fluid.reasons, reason))
+    return replace(fluid, stretches=left, minutes=minutes, reasons=(*fluid.reasons, reason))
 
 
 def _summed(fluids: list[Service]) -> list[Service]:
@@ -85,7 +86,7 @@ def _long_enough(fluids: list[Service], rules: Rules) -> tuple[list[Service], li
             kind = "HYD_BELOW_MINIMUM" if fluid.minutes else "HYD_INCLUDED"
             notes += [Note(kind, fluid.ids) for kind in (kind, *flags)]
         else:
-            kept.append(fluid._replace(flags=(*fluid.flags, *flags)) if flags else fluid)
+            kept.append(replace(fluid, flags=(*fluid.flags, *flags)) if flags else fluid)
     return kept, notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from coding.claim import Family
@@ -131,7 +132,7 @@ def _mix(administration: Administration, formulary: Formulary, policy: Policy) -
     if _is_plain_fluid(parts, drugs) and not is_for_deficit(administration):
         drugs, flags = [part for part in parts if part.drug_class in CARRIERS], (*flags, "HYD_ADDITIVE")
     highest = min(drugs or parts, key=lambda part: MIX_ORDER.index(part.drug_class))
-    return highest._replace(ingredient=" + ".join(sorted({part.ingredient for part in drugs or parts})), flags=flags)
+    return replace(highest, ingredient=" + ".join(sorted({part.ingredient for part in drugs or parts})), flags=flags)
 
 
 def _is_plain_fluid(parts: list[Identity], drugs: list[Identity]) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from coding.claim import Family, Reason
 from coding.encounter import Encounter, Setting
+from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Service, Technique
 
@@ -22,7 +22,8 @@ DECIDED_BY = {
 }
 
 
-class Initial(NamedTuple):
+@frozen
+class Initial:
     """The initial service of a site and how it was chosen."""
 
     service: Service

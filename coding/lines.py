@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple
 
 from coding.claim import ClaimLine, CodeAtStake, CodedEncounter, Finding, Status
 from coding.encounter import Encounter
 from coding.findings import kind_named, status_of
+from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.sites import recorded_names
@@ -22,7 +22,8 @@ READY = Status.READY
 ID_LENGTH = engine_numbers()["id_length"]
 
 
-class Told(NamedTuple):
+@frozen
+class Told:
     """What lines of one encounter have in common."""
 
     encounter_id: str

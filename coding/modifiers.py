@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from coding.claim import Family, Role
 from coding.initial import Initial
@@ -19,8 +20,8 @@ def of_second_site(drafts: Iterable[Draft], initial: Initial, policy: Policy, *,
     flags = () if is_supported else ("SECOND_SITE_UNSUPPORTED",)
     reason = policy.wording["SECOND_SITE"].say(modifier=policy.site_modifier)
     return [
-        draft._replace(
-            modifiers=(policy.site_modifier,), flags=(*draft.flags, *flags), reasons=(*draft.reasons, reason)
+        replace(
+            draft, modifiers=(policy.site_modifier,), flags=(*draft.flags, *flags), reasons=(*draft.reasons, reason)
         )
         if draft.service.ids[0] in initial.service.ids
         else draft
@@ -33,7 +34,7 @@ def of_hydration(drafts: list[Draft], policy: Policy) -> list[Draft]:
     if policy.hyd_seq_modifier == "none" or all(draft.service.family is Family.HYDRATION for draft in drafts):
         return drafts
     return [
-        draft._replace(modifiers=(policy.hyd_seq_modifier,))
+        replace(draft, modifiers=(policy.hyd_seq_modifier,))
         if draft.service.family is Family.HYDRATION and not draft.modifiers
         else draft
         for draft in drafts
@@ -45,7 +46,7 @@ def of_stopped(drafts: list[Draft], policy: Policy) -> list[Draft]:
     if policy.stopped_early_modifier == "none":
         return drafts
     return [
-        draft._replace(modifiers=(policy.stopped_early_modifier, *draft.modifiers))
+        replace(draft, modifiers=(policy.stopped_early_modifier, *draft.modifiers))
         if "STOPPED_EARLY" in draft.service.flags
         else draft
         for draft in drafts
@@ -60,6 +61,6 @@ def of_skin_infusion(drafts: list[Draft], rules: Rules, policy: Policy) -> list[
         return drafts
     modifiers, flag = (policy.site_modifier,), "SKIN_BESIDE_VEIN"
     return [
-        draft._replace(modifiers=modifiers, flags=(*draft.flags, flag)) if draft.code == skin else draft
+        replace(draft, modifiers=modifiers, flags=(*draft.flags, flag)) if draft.code == skin else draft
         for draft in drafts
     ]

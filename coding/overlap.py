@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
 from coding.claim import Family, Reason, Role
+from coding.frozen import frozen
 from coding.hours import additional_hours, repeat_hours
 from coding.initial import Initial
 from coding.policy import Policy
@@ -143,7 +143,7 @@ class InfusionCoder:
         family, minutes = self.rules.drugs[service.family], first.minutes
         assert minutes is not None
         if minutes < service.minutes and is_on_edge(minutes, family.initial_minutes_min, more):
-            first = first._replace(flags=(*first.flags, "BOUNDARY_MINUTE"))
+            first = replace(first, flags=(*first.flags, "BOUNDARY_MINUTE"))
         self.counted.add(service.stretches)
         self.drafts.append(first)
         hours = additional_hours(minutes, more)
@@ -171,10 +171,11 @@ class InfusionCoder:
         else:
             line = Line(family.additional_code, Role.ADDITIONAL_HOUR, reasons, flags)
             hours = repeat_hours(minutes, family.initial_minutes_min, self._more(dose))
-            self.drafts.append(_first_hour(dose, line, left, minutes)._replace(units=hours))
+            self.drafts.append(replace(_first_hour(dose, line, left, minutes), units=hours))
 
 
-class Line(NamedTuple):
+@frozen
+class Line:
     """What a drug's first line is."""
 
     code: str
@@ -216,7 +217,8 @@ def together(parts: list[Service], first: Service | None) -> Service:
         return parts[0]
     parts = sorted(parts, key=lambda part: (part is not first, part.start, part.ids))
     stretches = union([stretch for part in parts for stretch in part.stretches])
-    return parts[0]._replace(
+    return replace(
+        parts[0],
         given=tuple(one for part in parts for one in part.given),
         ids=tuple(dict.fromkeys(identifier for part in parts for identifier in part.ids)),
         technique=Technique.INFUSION,

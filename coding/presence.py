@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime, tzinfo
-from typing import NamedTuple
 
 from coding.dates import instant, local_date, zone_named
 from coding.encounter import Encounter, PatientStatus
+from coding.frozen import frozen
 from coding.stretches import Stretches, union, within
 
 
-class Presence(NamedTuple):
+@frozen
+class Presence:
     """When the patient was the hospital's outpatient: microseconds; None where nothing bounds it."""
 
     arrived: int | None

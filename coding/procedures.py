@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from coding.dates import MINUTE, instant
 from coding.encounter import Administration
@@ -22,7 +23,7 @@ def beside_sedation(given: list[Given], sedation: Iterable[Administration], limi
     # Joined with the tolerated gap behind each; the last gap is no part of the procedure.
     procedures = [(first, last - gap) for first, last in union((min(of), max(of) + gap) for of in times if of)]
     during = Covered((first, last + 1) for first, last in procedures)  # the last dose's own moment too
-    return [one._replace(flags=(*one.flags, "PROCEDURE_INTEGRAL")) if _began(one, during) else one for one in given]
+    return [replace(one, flags=(*one.flags, "PROCEDURE_INTEGRAL")) if _began(one, during) else one for one in given]
 
 
 def _began(one: Given, during: Covered) -> bool:

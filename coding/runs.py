@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from coding.dates import MINUTE
@@ -47,7 +48,7 @@ def _as_one(run: Run) -> Given:
     if len(run.given) == 1:
         return run.given[0]
     ids = tuple(identifier for one in run.given for identifier in one.ids)
-    return run.given[0]._replace(ids=ids, stretches=run.stretches, flags=run.flags, parts=run.given)
+    return replace(run.given[0], ids=ids, stretches=run.stretches, flags=run.flags, parts=run.given)
 
 
 def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Run]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, tzinfo
 from functools import lru_cache
 
@@ -52,7 +53,7 @@ def _by_start_of_unit(draft: Draft, zone: tzinfo) -> list[Draft]:
     for unit in range(draft.units):
         day = date_at(moment_after(draft.counted, draft.first_minute + unit * 60), zone)
         units[day] = units.get(day, 0) + 1
-    return [draft._replace(service_date=day, units=count) for day, count in units.items()]
+    return [replace(draft, service_date=day, units=count) for day, count in units.items()]
 
 
 def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) -> list[Draft]:
@@ -70,13 +71,13 @@ def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) ->
         day = date_at(at, zone)
         ends = min(_end_of(day, zone), first.counted[-1][1])
         minutes = minutes_of(within(first.counted, at, ends))
-        of_day = first._replace(service_date=day, minutes=minutes)
+        of_day = replace(first, service_date=day, minutes=minutes)
         hours = all_hours(minutes, more)
         if not has_first and minutes >= family.initial_minutes_min:
             parts.append(of_day)
             hours, has_first = additional_hours(minutes, more), True
         if hours and has_first:
-            parts.append(of_day._replace(code=family.additional_code, units=hours, role=Role.ADDITIONAL_HOUR))
+            parts.append(replace(of_day, code=family.additional_code, units=hours, role=Role.ADDITIONAL_HOUR))
         at = ends
     return parts
 

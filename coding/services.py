@@ -1,10 +1,11 @@
 """What the steps pass on: a screened administration, a service made of some, a draft of a line, a note.
 
-All are named tuples, frozen like everything else: thousands are made a second, and a tuple is the cheapest to make.
+All are frozen like everything else, a note as a tuple since it is looked up by its content.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from coding.claim import Family, Reason, Role
 from coding.drugs import DrugClass
 from coding.encounter import Administration
+from coding.frozen import frozen
 from coding.stretches import Stretches
 
 
@@ -23,7 +25,8 @@ class Technique(StrEnum):
     INJECTION = "injection"
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Identity:
     """What was given: the ingredient (of a mix: all of them), its class, and what the dictionary says besides."""
 
     ingredient: str
@@ -35,7 +38,8 @@ class Identity(NamedTuple):
     flags: tuple[str, ...]
 
 
-class Given(NamedTuple):
+@frozen
+class Given:
     """One administration that is ours to code, its times checked.
 
     `stretches` is the running time that may be coded; empty when it was given at a moment or a time is missing.
@@ -61,7 +65,8 @@ class Note(NamedTuple):
     administration_ids: tuple[str, ...]
 
 
-class Service(NamedTuple):
+@frozen
+class Service:
     """One drug run or given as one: what a coder would write on one row of a worksheet."""
 
     given: tuple[Given, ...]
@@ -81,7 +86,8 @@ class Service(NamedTuple):
     reasons: tuple[Reason, ...]  # how it became this service
 
 
-class Draft(NamedTuple):
+@frozen
+class Draft:
     """A claim line before edits and ids.
 
     `counted` is the time the units are made of, empty when the code is not timed; the first unit begins

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from coding.encounter import Administration, Route
@@ -71,5 +72,5 @@ def _with_site(one: Given, first: str, unknown: tuple[str, ...], lumens: set[str
     if one.administration.route not in VASCULAR:
         return one
     if not one.site:
-        return one._replace(site=first, flags=one.flags + unknown)
-    return one._replace(flags=(*one.flags, "MULTILUMEN_ASSUMED")) if one.site in lumens else one
+        return replace(one, site=first, flags=one.flags + unknown)
+    return replace(one, flags=(*one.flags, "MULTILUMEN_ASSUMED")) if one.site in lumens else one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from coding.claim import Family, Reason
@@ -61,12 +62,12 @@ def _with_length(one: Given, rules: Rules) -> Given:
         if minutes < rules.therapeutic.initial_minutes_min:
             return one
         long = "PUSH_LONG" if minutes <= limits.push_review_minutes_max else "MODE_TIME_CONFLICT"
-        return one._replace(flags=(*one.flags, long))
+        return replace(one, flags=(*one.flags, long))
     if minutes == rules.chemotherapy.prolonged_minutes and is_portable_pump(one.administration):
-        return one._replace(flags=(*one.flags, "BOUNDARY_MINUTE"))  # one minute more would be the start of a pump
+        return replace(one, flags=(*one.flags, "BOUNDARY_MINUTE"))  # one minute more would be the start of a pump
     if minutes > limits.long_run_minutes:
         long = "LONG_RUN" if minutes <= limits.rejected_run_minutes else "LONG_RUN_REJECTED"
-        return one._replace(flags=(*one.flags, long))
+        return replace(one, flags=(*one.flags, long))
     return one
 
 
@@ -76,8 +77,8 @@ def _without_stop(one: Given, policy: Policy) -> Given:
         return one
     rest = tuple(flag for flag in one.flags if flag != "NO_STOP")
     if one.family is HYDRATION or policy.missing_stop == "deny":
-        return one._replace(flags=("NO_STOP_NO_LINE", *rest))
-    return one._replace(flags=("STOP_MISSING_PUSH", *rest)) if policy.missing_stop == "push_auto" else one
+        return replace(one, flags=("NO_STOP_NO_LINE", *rest))
+    return replace(one, flags=("STOP_MISSING_PUSH", *rest)) if policy.missing_stop == "push_auto" else one
 
 
 def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
@@ -96,7 +97,7 @@ def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
     if run.parts:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.parts), minutes=minutes))
     technique = PUSH if rule == "SHORT_INFUSION" else INFUSION
-    return _service(run if flags is run.flags else run._replace(flags=flags), technique, minutes, reasons, rules)
+    return _service(run if flags is run.flags else replace(run, flags=flags), technique, minutes, reasons, rules)
 
 
 def _was_stopped(run: Given) -> bool:
