@@ -30,9 +30,23 @@ from coding.engine import code_encounter
 from coding.errors import CodingError, FormularyError, NoRuleInForce, PolicyError, RuleError
 from coding.explain import explain
 from coding.policy import Policy, load_policy, read_policy_overrides
+from coding.published import (
+    AddOnRow,
+    DrugCodeRow,
+    Issue,
+    LimitRow,
+    PackageRow,
+    PairRow,
+    PaymentRow,
+    PublishedRow,
+    Tables,
+    builtin_tables,
+    load_tables,
+)
 from coding.tables import catalogue_codes
 
 __all__ = [
+    "AddOnRow",
     "Administration",
     "ClaimLine",
     "CodeAtStake",
@@ -42,16 +56,23 @@ __all__ = [
     "Device",
     "Drug",
     "DrugClass",
+    "DrugCodeRow",
     "Encounter",
     "Family",
     "Finding",
     "Formulary",
     "FormularyError",
+    "Issue",
+    "LimitRow",
     "Method",
     "NoRuleInForce",
+    "PackageRow",
+    "PairRow",
     "PatientStatus",
+    "PaymentRow",
     "Policy",
     "PolicyError",
+    "PublishedRow",
     "Reason",
     "Role",
     "Route",
@@ -61,11 +82,14 @@ __all__ = [
     "Severity",
     "Status",
     "StatusChange",
+    "Tables",
+    "builtin_tables",
     "catalogue_codes",
     "code_day",
     "code_encounter",
     "default_formulary",
     "explain",
     "load_policy",
+    "load_tables",
     "read_policy_overrides",
 ]

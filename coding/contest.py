@@ -13,6 +13,7 @@ from coding.frozen import frozen
 from coding.initial import Initial, choose_initial, contest_key
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
+from coding.published import Tables
 from coding.pushes import PushCoder
 from coding.rules import Rules
 from coding.services import Draft, Note, Service, Technique
@@ -35,6 +36,7 @@ class Claim:
     policy: Policy
     zone: tzinfo | None
     is_office: bool  # the practitioner's
+    tables: Tables
 
 
 @frozen

@@ -13,11 +13,14 @@ from coding.engine import code_encounter
 from coding.findings import kind_named
 from coding.lines import short_id
 from coding.policy import Policy
+from coding.published import Tables
 
 BOUNDARY = "ENCOUNTER_BOUNDARY"
 
 
-def code_day(encounters: Sequence[Encounter], policy: Policy, formulary: Formulary) -> tuple[CodedEncounter, ...]:
+def code_day(
+    encounters: Sequence[Encounter], policy: Policy, formulary: Formulary, tables: Tables | None = None
+) -> tuple[CodedEncounter, ...]:
     """Return the coded encounters of one patient and date, in order of time.
 
     The first keeps its initial service as it is; later ones carry the modifier of a separate encounter. Where the
@@ -28,8 +31,8 @@ def code_day(encounters: Sequence[Encounter], policy: Policy, formulary: Formula
     """
     in_order = sorted(encounters, key=_first)
     if policy.second_visit == "one_per_day":
-        return (code_encounter(_as_one(in_order), policy, formulary),) if in_order else ()
-    coded = [code_encounter(one, policy, formulary) for one in in_order]
+        return (code_encounter(_as_one(in_order), policy, formulary, tables),) if in_order else ()
+    coded = [code_encounter(one, policy, formulary, tables) for one in in_order]
     return tuple([_set_apart(place, in_order, coded, policy) for place in range(len(coded))])
 
 

@@ -8,11 +8,11 @@ from datetime import date
 from functools import cache
 
 from coding.contest import Claim
-from coding.encounter import Setting
 from coding.findings import is_holding
 from coding.policy import Policy
+from coding.published import Edits, UnitLimit
 from coding.services import Draft, Note
-from coding.tables import Edits, UnitLimit, edits_on, rows_of
+from coding.tables import rows_of
 
 Units = dict[date, dict[str, int]]  # date: code: units proposed
 
@@ -28,7 +28,7 @@ def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[
 
     A primary on another date is enough. Source: CMS add-on code edits, type I; CMS Transmittal 1702.
     """
-    primaries = edits_on(day, claim.encounter.setting).primaries
+    primaries = claim.tables.on(day, claim.encounter.setting).primaries
     while True:
         units = proposed_units(drafts)
         proposed = {code for codes in units.values() for code in codes}
@@ -68,7 +68,7 @@ def check_pairs(drafts: list[Draft], units: Units, claim: Claim) -> list[Draft]:
     Source: NCCI procedure-to-procedure edits.
     """
     setting = claim.encounter.setting
-    verdicts = {day: _paired(codes, edits_on(day, setting)) for day, codes in units.items() if len(codes) > 1}
+    verdicts = {day: _paired(codes, claim.tables.on(day, setting)) for day, codes in units.items() if len(codes) > 1}
     if not any(verdicts.values()):
         return drafts
     return [_with_pair(draft, verdicts, claim.policy) for draft in drafts]
@@ -108,22 +108,22 @@ def check_units(drafts: list[Draft], units: Units, claim: Claim) -> tuple[list[D
         return drafts, []
     over: dict[tuple[str, date], UnitLimit] = {}
     for day, codes in units.items():
-        limits = limits_on(day, claim.encounter.setting, claim.policy.unit_caps)
+        limits = limits_on(day, claim)
         over.update(
             {(code, day): limits[code] for code, n in codes.items() if code in limits and n > limits[code].units}
         )
     return _within(drafts, over) if over else (drafts, [])
 
 
-def limits_on(day: date, setting: Setting, caps: str) -> Mapping[str, UnitLimit]:
+def limits_on(day: date, claim: Claim) -> Mapping[str, UnitLimit]:
     """Return the unit limits of a date; a plan's own caps where they are lower."""
-    published = edits_on(day, setting).limits
+    published, caps = claim.tables.on(day, claim.encounter.setting).limits, claim.policy.unit_caps
     if caps == "mue":
         return published
     lower = {
         code: cap for code, cap in _plan_caps(caps).items() if code not in published or cap < published[code].units
     }
-    return {**published, **{code: UnitLimit(cap, is_absolute=False, quarter=caps) for code, cap in lower.items()}}
+    return {**published, **{code: UnitLimit(cap, is_absolute=False) for code, cap in lower.items()}}
 
 
 @cache

@@ -15,15 +15,19 @@ from coding.findings import is_holding, without_line
 from coding.overlap import Concurrent
 from coding.policy import Policy
 from coding.presence import first_date, presence_of
+from coding.published import Tables, builtin_tables
 from coding.rules import rules_on
 from coding.service_dates import dated
 from coding.services import Draft, Given, Note, Service, Technique
 from coding.sites import with_sites
+from coding.tables import rules_version
 from coding.technique import services_by_vein
 
 
-def code_encounter(encounter: Encounter, policy: Policy, formulary: Formulary) -> CodedEncounter:
-    """Return the claim lines and findings of one encounter.
+def code_encounter(
+    encounter: Encounter, policy: Policy, formulary: Formulary, tables: Tables | None = None
+) -> CodedEncounter:
+    """Return the claim lines and findings of one encounter; by the built-in tables when there are no others.
 
     The order of its administrations carries no meaning; coding it twice gives the same, ids included.
 
@@ -36,14 +40,16 @@ def code_encounter(encounter: Encounter, policy: Policy, formulary: Formulary) -
     remarks = [Note(remark.upper(), ()) for remark in encounter.remarks]
     if day is None:  # no time at all, not even of arrival: nothing can be dated
         untimed = [Note("NO_START", (one.administration_id,)) for one in encounter.administrations]
-        return lines.finish(encounter, [], untimed + remarks, policy)
-    claim = Claim(encounter, rules_on(day), policy, presence.zone, encounter.setting is Setting.PROFESSIONAL)
+        return lines.finish(encounter, [], untimed + remarks, policy, rules_version())
+    is_office, tables = encounter.setting is Setting.PROFESSIONAL, tables or builtin_tables()
+    claim = Claim(encounter, rules_on(day), policy, presence.zone, is_office, tables)
     record = Record(policy, claim.rules, presence, claim.is_office)
     given, notes = screen(encounter, formulary, record)
     drafts, more = _drafts(with_sites(given), claim)
     drafts = dated(drafts, claim.rules, policy, presence.zone)
     drafts, cut = _edited(drafts, claim, day)
-    return lines.finish(encounter, drafts, notes + more + cut + remarks, policy)
+    version = tables.version_on(day, encounter.setting)
+    return lines.finish(encounter, drafts, notes + more + cut + remarks, policy, version)
 
 
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:

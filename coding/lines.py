@@ -12,7 +12,7 @@ from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.sites import recorded_names
-from coding.tables import catalogue, engine_numbers, rules_version
+from coding.tables import catalogue, engine_numbers
 
 Controls = Mapping[str, tuple[str, ...]]  # administration: control ids of its messages
 About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrations
@@ -38,7 +38,9 @@ def short_id(*content: str) -> str:
     return sha256("\x1f".join(content).encode()).hexdigest()[:ID_LENGTH]
 
 
-def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy: Policy) -> CodedEncounter:
+def finish(
+    encounter: Encounter, drafts: list[Draft], notes: list[Note], policy: Policy, version: str
+) -> CodedEncounter:
     """Return the coded encounter: lines in order of date, rank and time, findings in order of kind."""
     codes = catalogue()
     drafts = sorted(
@@ -52,11 +54,11 @@ def finish(encounter: Encounter, drafts: list[Draft], notes: list[Note], policy:
     lines = tuple([_line(draft, about, told) for draft, about in zip(drafts, abouts, strict=True)])
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
-        claim_set_id=short_id(encounter.encounter_id, encounter.setting, rules_version(), policy.digest, *content),
+        claim_set_id=short_id(encounter.encounter_id, encounter.setting, version, policy.digest, *content),
         encounter_id=encounter.encounter_id,
         lines=lines,
         findings=findings,
-        rules_version=rules_version(),
+        rules_version=version,
         policy=policy.name,
     )
     assert_nothing_disappears(controls, coded)

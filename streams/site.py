@@ -15,17 +15,21 @@ from streams.settings import Settings, SettingsError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Coder:
-    """Coding under one policy and one formulary."""
+    """Coding under one policy, one formulary and one set of published tables."""
 
     policy: coding.Policy
     formulary: coding.Formulary
+    tables: coding.Tables
 
     def code(self, encounter: coding.Encounter) -> coding.CodedEncounter:
-        return coding.code_encounter(encounter, self.policy, self.formulary)
+        return coding.code_encounter(encounter, self.policy, self.formulary, self.tables)
 
 
 def coder_of(settings: Settings) -> Coder:
-    """The policy and formulary that the settings name. Raises SettingsError naming the file and the line."""
+    """The policy and formulary that the settings name, and what was imported into data_dir.
+
+    Raises SettingsError naming the file and the line.
+    """
     try:
         overrides = coding.read_policy_overrides(_text(settings.policy), settings.policy) if settings.policy else None
         policy = coding.load_policy(coding.Setting(settings.setting), settings.payer, overrides)
@@ -34,7 +38,21 @@ def coder_of(settings: Settings) -> Coder:
             formulary = formulary.with_site_rows(_text(settings.formulary), settings.formulary)
     except (coding.PolicyError, coding.FormularyError) as wrong:
         raise SettingsError(str(wrong)) from None
-    return Coder(policy, formulary)
+    return Coder(policy, formulary, _tables(settings.data_dir))
+
+
+def _tables(data_dir: Path) -> coding.Tables:
+    """The built-in tables, with what was imported into the site's store on top. Raises SettingsError."""
+    if not (data_dir / "tables.db").exists():
+        return coding.builtin_tables()
+    # Readers of every layout come with it, and most sites' `dripcode code` needs none.
+    from streams.published.for_coding import tables_of  # noqa: PLC0415
+    from streams.published.store import StoreError  # noqa: PLC0415
+
+    try:
+        return tables_of(data_dir)
+    except StoreError as wrong:
+        raise SettingsError(str(wrong)) from None
 
 
 def site_of(settings: Settings) -> Site:

@@ -17,6 +17,7 @@ from streams.published.catalogue import KINDS
 from streams.published.kinds import Edition, Kind, Row, Shape
 from streams.published.refusals import Refusal, Refusals
 
+STORE_NAME = "tables.db"
 FORMAT = 1
 APPLICATION_ID = 0x64726974
 _EDITIONS = """
@@ -221,7 +222,7 @@ def _stored(row: tuple[apsw.SQLiteValue, ...]) -> Stored:
 
 def store_path(data_dir: Path) -> Path:
     """Where the imported tables are kept."""
-    return data_dir / "tables.db"
+    return data_dir / STORE_NAME
 
 
 def newest(store: Store, kind: Kind, setting: str) -> Stored | None:

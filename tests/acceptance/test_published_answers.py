@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import coding
-from coding.tables import edits_on
+from coding.published import builtin_tables
 from streams.__main__ import dripcode
 from tests.acceptance.published_scenarios import DIALECTS
 
@@ -166,7 +166,7 @@ def test_an_answer_against_the_rules_stays_out_of_reach(coder: Coder, rows: dict
 
 def test_a_second_set_up_can_never_pay() -> None:
     for setting in coding.Setting:
-        assert edits_on(date(2026, 10, 1), setting).limits["96371"].units == 1
+        assert builtin_tables().on(date(2026, 10, 1), setting).limits["96371"].units == 1
 
 
 def test_two_visits_of_a_date_have_an_initial_service_each(

@@ -11,9 +11,10 @@ import pytest
 from coding import CodedEncounter, Encounter, Policy, RuleError, Setting, default_formulary, engine, load_policy
 from coding.errors import NoRuleInForce, TableError
 from coding.findings import kinds
+from coding.published import builtin_tables
 from coding.reasons import wordings
 from coding.rules import TABLES, DatedRule, Rules, dated_rule, dated_rules, read_toml, rules_on
-from coding.tables import catalogue, edits_on, rows_of
+from coding.tables import catalogue, rows_of
 from tests.coding import build
 from tests.coding.scenario import read
 
@@ -160,8 +161,9 @@ def test_an_encounter_before_the_first_rules_is_refused():
 
 
 def test_published_tables_differ_by_setting_and_begin_with_their_quarter():
-    assert edits_on(date(2024, 6, 30), Setting.FACILITY).limits == {}
-    hospital, office = edits_on(date(2026, 10, 1), Setting.FACILITY), edits_on(date(2026, 10, 1), Setting.PROFESSIONAL)
+    tables = builtin_tables()
+    assert tables.on(date(2024, 6, 30), Setting.FACILITY).limits == {}
+    hospital, office = (tables.on(date(2026, 10, 1), setting) for setting in (Setting.FACILITY, Setting.PROFESSIONAL))
     assert (hospital.limits["96366"].units, office.limits["96366"].units) == (24, 8)
     assert "96360" in office.primaries["96375"]
     assert "96360" not in hospital.primaries["96375"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from coding import CodedEncounter, Encounter, Role, Run, Setting, Status, code_encounter, default_formulary, load_policy
 from coding.dates import instant
 from coding.findings import kind_named
+from coding.published import builtin_tables
 from coding.sites import site_key
 from coding.stretches import minutes_of, union
-from coding.tables import edits_on
 from tests.coding import build
 from tests.coding.strategies import encounters, policies
 
@@ -74,7 +74,7 @@ def test_no_minute_is_counted_in_two_timed_codes(encounter: Encounter):
 
 @given(encounter=encounters())
 def test_every_add_on_has_a_primary_on_the_claim(encounter: Encounter):
-    primaries = edits_on(build.DAY, encounter.setting).primaries
+    primaries = builtin_tables().on(build.DAY, encounter.setting).primaries
     codes = {line.code for line in proposed(coded(encounter))}
     assert all(primaries[code] & codes for code in codes & primaries.keys())
 
