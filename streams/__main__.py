@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "a synthetic hospital day, from MLLP to claim lines",
     "code": "claim lines of HL7 files, without a broker",
     "parse": "the events of HL7 files",
+    "senders": "profiles of sending systems, and which one fits",
     "run": "the worker: agents and timers",
     "listen": "the MLLP listener",
     "send": "send HL7 files over MLLP",

@@ -209,7 +209,7 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
         completion=_completion(draft),
         dose_amount=dose.amount if dose else None,
         dose_unit=dose.unit if dose else "",
-        volume_ml=dose.amount if dose and dose.unit.casefold() == "ml" else None,
+        volume_ml=dose.amount if dose and dose.unit.casefold() in _ML else None,
         rate_ml_per_hour=rate.amount if rate and rate.unit.casefold().replace(" ", "") in _ML_PER_HOUR else None,
         ordered_minutes=cast("int | None", value("ordered_minutes", None)),
         order_text=" ".join(text for text in (str(newest(draft, "note", "")), order.note if order else "") if text),
@@ -222,7 +222,8 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
     )
 
 
-_ML_PER_HOUR = frozenset({"ml/hr", "ml/h", "ml/hour"})
+_ML = frozenset({"ml", "mls"})
+_ML_PER_HOUR = frozenset({"ml/hr", "ml/h", "ml/hour", "mls/hr"})
 
 
 def _drug(code: hl7.Code) -> coding.Drug:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hl7_parsers import ProfileError, SenderProfile, load_profile, read_profile
 from streams.settings import Settings, load_settings
 
 config_option = click.option(
@@ -36,3 +37,15 @@ def read_sources(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 def settings_from(config: Path | None, **given: object) -> Settings:
     """Settings with this command's options on top."""
     return load_settings(config, given=given)[0]
+
+
+def sender_profile(name: str) -> SenderProfile:
+    """A profile that ships, or the one in a TOML file. One that cannot be used is a usage error (exit 2)."""
+    try:
+        if not name.endswith(".toml"):
+            return load_profile(name)
+        return read_profile(Path(name).read_text(encoding="utf-8"), name)
+    except ProfileError as wrong:
+        raise click.UsageError(str(wrong)) from None
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise click.UsageError(f"{name}: cannot be read: {getattr(wrong, 'strerror', '') or 'not UTF-8'}") from None

@@ -17,7 +17,18 @@ def read(profile: str, *segments: str) -> AdministrationEvent:
 
 def test_every_preset_can_be_loaded_and_speaks_of_known_meanings() -> None:
     assert profile_names() == sorted(
-        ["cerner", "connectinggta", "epic", "epic_shifted", "ihe_pcd", "meditech", "ssmix2", "standard", "vista_bcma"]
+        [
+            "cerner",
+            "chimio",
+            "connectinggta",
+            "epic",
+            "epic_shifted",
+            "ihe_pcd",
+            "meditech",
+            "ssmix2",
+            "standard",
+            "vista_bcma",
+        ]
     )
     for name in profile_names():
         profile = load_profile(name)
@@ -143,14 +154,50 @@ def test_a_sites_profile_says_only_what_differs() -> None:
         ("[actions]\ngiven = 'x'", "actions.given: give a list of words"),
         ("[actions]\ngiven = ['x']\nstopped = ['X.']", "actions.stopped: 'x' has another meaning"),
         ("name = 'x'", "name: no such key"),
-        ("word_field", "site.toml: "),
+        ("word_field", "is not TOML"),
     ],
 )
 def test_a_profile_that_cannot_be_used_says_why_and_where(text: str, says: str) -> None:
     with pytest.raises(ProfileError) as wrong:
         read_profile(text, "site.toml")
-    assert str(wrong.value).startswith("site.toml: ")
+    assert str(wrong.value).startswith("site.toml:")
     assert says in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\n\ncolour = 1", "site.toml:3: colour: no such key"),
+        ("time_zone = 'UTC'\nword_feild = 20", "site.toml:2: word_feild: no such key; did you mean 'word_field'?"),
+        ("\nstop_is = 'ignore'", "site.toml:2: stop_is: give one of end, ignored; did you mean 'ignored'?"),
+        ("\ntime_zone = 'America/Chicargo'", "site.toml:2: time_zone: there is no zone 'America/Chicargo'"),
+        ("time_zone = 'America/Chicargo'", "did you mean 'America/Chicago'?"),
+        ("# mine\nbased_on = 'epix'", "site.toml:2: based_on: there is no profile 'epix'"),
+        ("based_on = 'epix'", "did you mean 'epic'?"),
+        ("[actions]\n\nstoped = ['x']", "site.toml:3: actions.stoped: no such meaning; did you mean 'stopped'?"),
+        ("[actions]\ngiven = ['x']\nstopped = [\n'X.']", "site.toml:3: actions.stopped: 'x' has another meaning above"),
+        ("a = 1\nb = [", "site.toml:2: is not TOML"),
+        ("[sings]\n'MSH-3' = 'x'", "site.toml:1: sings: no such key; did you mean 'signs'?"),
+        ("[signs]\n'MSH.3' = 'x'", "site.toml:2: signs.MSH.3: give a place"),
+        ("[signs]\n'MSH-3' = '('", "site.toml:2: signs.MSH-3: give a regular expression"),
+        ("signs = 3", "site.toml:1: signs: give a table"),
+    ],
+)
+def test_a_wrong_profile_says_the_line_and_what_was_meant(text: str, says: str) -> None:
+    with pytest.raises(ProfileError) as wrong:
+        read_profile(text, "site.toml")
+    assert says in str(wrong.value)
+
+
+def test_a_planned_end_is_no_stop() -> None:
+    event = read("chimio", ORC, rxa({1: "IDT1"}), RXR)
+    assert type(event) is events.AdministrationStarted
+    assert (event.stop, event.sub_id) == (None, "IDT1")
+
+
+def test_the_rows_of_one_sender_join() -> None:
+    assert read("connectinggta", ORC, rxa(), RXR).rows_join
+    assert not read("standard", ORC, rxa(), RXR).rows_join
 
 
 def test_a_zone_must_exist() -> None:
