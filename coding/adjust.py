@@ -79,7 +79,8 @@ def around_chemotherapy(drafts: list[Draft], policy: Policy) -> tuple[list[Draft
 
 def for_payer(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return the drafts as the payer wants them: before an admission, with reasons asked for, per visit."""
-    policy, notes = claim.policy, list[Note]()
+    policy = claim.policy
+    notes: list[Note] = []
     if (
         policy.payment_window != "off"
         and claim.encounter.status_changes

@@ -80,9 +80,10 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
         notes += [Note("EXACT_DUPLICATE", (one.administration_id,)) for one in repeated]
         bags = put_together(kept)
     sedation: list[Administration] = []
+    policy = record.policy
     for administration, ids in bags:
-        identity = identify(administration, formulary, record.policy)
-        kind = excluded(administration, identity, record.policy)
+        identity = identify(administration, formulary, policy)
+        kind = excluded(administration, identity, policy)
         if kind:
             notes.append(Note(kind, ids))
             if kind == "PART_OF_SEDATION":
@@ -191,26 +192,28 @@ def has_word(said: str, purpose: str) -> bool:
 
 def _timed(administration: Administration, ids: tuple[str, ...], identity: Identity, record: Record) -> Given | Note:
     """Return an administration with its running time inside the outpatient stay, or a note when it lies outside."""
-    stretches, wrong = running_time(administration, identity, record.policy, record.rules, is_office=record.is_office)
+    rules, presence = record.rules, record.presence
+    stretches, wrong = running_time(administration, identity, record.policy, rules, is_office=record.is_office)
     flags = identity.flags + wrong
     if said := _of_record(administration, identity, record):
         flags = (*flags, *said)
     if administration.pump_minutes is not None and units_differ(
-        administration.pump_minutes, stretches, identity.family, record.rules
+        administration.pump_minutes, stretches, identity.family, rules
     ):
         flags = (*flags, "TIME_SOURCE_CONFLICT")
     start_time = administration.runs[0].start or first_time(administration)
     start = stretches[0][0] if stretches else instant(start_time) if start_time else 0
     stop = stretches[-1][1] if stretches else start
-    kept, kinds = inside(stretches, start, stop, record.presence) if start_time else (stretches, ())
-    if start_time and kinds and not is_portable_pump(administration):  # it leaves with the patient
+    is_cut = start < presence.opens or presence.closes < stop
+    if start_time and is_cut and not is_portable_pump(administration):  # that one leaves with the patient
+        kept, kinds = inside(stretches, start, stop, presence)
         if "INPATIENT" in kinds:
             return Note("INPATIENT", ids)
         flags, stretches = (*flags, *kinds), kept
         if kept and kept[0][0] != start:
             start = kept[0][0]
             start_time = moment_of(start, start_time.tzinfo)
-    day = local_date(start_time, record.presence.zone) if start_time else None
+    day = local_date(start_time, presence.zone) if start_time else None
     site = site_key(administration.access_site)
     return Given(administration, ids, identity, identity.family, stretches, start, start_time, day, site, flags)
 
@@ -231,9 +234,11 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
         flags.append("ROUTE_UNKNOWN")
     elif administration.route is INTRAMUSCULAR and _ran(administration):
         flags.append("MODE_TIME_CONFLICT")
-    if administration.charted_at and _is_late(administration, record.rules.limits):
+    last, charted_at = administration.runs[-1], administration.charted_at
+    event = last.stop or last.start
+    if charted_at and event and charted_at - event > _length_of(record.rules.limits.late_entry_minutes):
         flags.append("LATE_ENTRY")
-    if administration.stop_source == "pump" and administration.runs[-1].stop and record.policy.time_source != "pump":
+    if administration.stop_source == "pump" and last.stop and record.policy.time_source != "pump":
         flags.append("STOP_FROM_PUMP")
     if identity.drug_class is HYDRATION:
         flags += _of_fluid(administration, record.rules.limits)
@@ -247,14 +252,6 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
 def _ran(administration: Administration) -> bool:
     """Say whether the record has a rate or an infusion."""
     return administration.rate_ml_per_hour is not None or administration.method is Method.INFUSION
-
-
-def _is_late(administration: Administration, limits: Limits) -> bool:
-    """Say whether it was charted long after it happened."""
-    event = administration.runs[-1].stop or administration.runs[-1].start
-    if event is None or administration.charted_at is None:
-        return False
-    return administration.charted_at - event > _length_of(limits.late_entry_minutes)
 
 
 @lru_cache

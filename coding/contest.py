@@ -22,7 +22,6 @@ from coding.stretches import Covered
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 HYDRATION = Family.HYDRATION
 INFUSION = Technique.INFUSION
-PUSH = Technique.PUSH
 
 Running = Mapping[str, Sequence[tuple[int, int]]]  # access site: when something outside the contest ran there
 
@@ -89,9 +88,11 @@ def _code_several(
 
 def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, claim: Claim) -> Site:
     """Return one site with its candidates and its initial service."""
-    drugs = [service for service in by_site[name] if service.family is not HYDRATION]
-    fluids = [service for service in by_site[name] if service.family is HYDRATION]
+    drugs: list[Service] = []
+    fluids: list[Service] = []
     notes: list[Note] = []
+    for service in by_site[name]:
+        (fluids if service.family is HYDRATION else drugs).append(service)
     if fluids:
         taken = [*hydration.time_taken(drugs, claim.policy), *running.get(name, ())]
         if len(by_site) > 1:
@@ -101,7 +102,7 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
             fluids = _flagged_beside(fluids, Covered(beside))
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
-    elsewhere = (service for at, services in by_site.items() if at != name for service in services)
+    elsewhere = [service for at, services in by_site.items() if at != name for service in services]
     initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy, elsewhere)
     return Site(name, drugs, fluids, notes, initial)
 
@@ -174,12 +175,15 @@ def _moved(by_site: Mapping[str, list[Service]], unsupported: set[str], main: st
 def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of one site: infusions, pushes, hydration."""
     rules, policy, initial = claim.rules, claim.policy, site.initial
-    infusions = [service for service in site.drugs if service.technique is INFUSION]
+    infusions: list[Service] = []
+    by_hand: list[Service] = []
+    for service in site.drugs:
+        (infusions if service.technique is INFUSION else by_hand).append(service)
     coder = InfusionCoder(initial, rules, policy, concurrent)
     coder.code(infusions)
     drafts, notes = coder.drafts, coder.notes
-    if len(infusions) < len(site.drugs):
+    if by_hand:
         pushes = PushCoder(initial, infusions, rules, policy, is_office=claim.is_office)
-        pushes.code([service for service in site.drugs if service.technique is PUSH])
+        pushes.code(by_hand)
         drafts, notes = drafts + pushes.drafts, notes + pushes.notes
     return drafts + hydration.code_hydration(site.fluids, initial, rules, policy), notes

@@ -10,32 +10,31 @@ from coding.rules import Rules, read_toml
 from coding.stretches import Stretches, minutes_of
 
 CARRIED = {Device.PORTABLE_PUMP, Device.IMPLANTED_PUMP}
+NAMED = (*CARRIED, Device.ON_BODY_INJECTOR)
 
 
 @lru_cache(maxsize=65536)
-def _names_device(name: str, words: str) -> bool:
-    """Say whether a product's name has one of the words for a device."""
-    text = name.casefold()
-    return any(word in text for word in read_toml("drug_names.toml")[words])
+def _named_devices(name: str) -> frozenset[Device]:
+    """Return the devices that a product's name has a word for."""
+    text, words = name.casefold(), read_toml("drug_names.toml")
+    return frozenset(device for device in NAMED if any(word in text for word in words[device.value]))
 
 
 def is_portable_pump(administration: Administration) -> bool:
     """Say whether it ran on a pump that the patient carries, by device or by the product's wording."""
-    if administration.device in CARRIED or _names_device(administration.drug.name, "portable_pump"):
-        return True
-    return _names_device(administration.drug.name, "implanted_pump")
+    return administration.device in CARRIED or not CARRIED.isdisjoint(_named_devices(administration.drug.name))
 
 
 def is_implanted_pump(administration: Administration) -> bool:
     """Say whether it ran on a pump inside the patient, by device or by the product's wording."""
-    return administration.device is Device.IMPLANTED_PUMP or _names_device(administration.drug.name, "implanted_pump")
+    implanted = Device.IMPLANTED_PUMP
+    return administration.device is implanted or implanted in _named_devices(administration.drug.name)
 
 
 def is_on_body_injector(administration: Administration) -> bool:
     """Say whether it is a device left on the patient, by device or by the product's wording."""
-    return administration.device is Device.ON_BODY_INJECTOR or _names_device(
-        administration.drug.name, "on_body_injector"
-    )
+    on_body = Device.ON_BODY_INJECTOR
+    return administration.device is on_body or on_body in _named_devices(administration.drug.name)
 
 
 def starts_pump(

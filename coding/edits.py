@@ -109,9 +109,10 @@ def check_units(drafts: list[Draft], units: Units, claim: Claim) -> tuple[list[D
     over: dict[tuple[str, date], UnitLimit] = {}
     for day, codes in units.items():
         limits = limits_on(day, claim)
-        over.update(
-            {(code, day): limits[code] for code, n in codes.items() if code in limits and n > limits[code].units}
-        )
+        for code, count in codes.items():
+            limit = limits.get(code)
+            if limit and count > limit.units:
+                over[code, day] = limit
     return _within(drafts, over) if over else (drafts, [])
 
 

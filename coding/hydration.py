@@ -18,6 +18,8 @@ from coding.technique import is_on_edge
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 HYDRATION = Family.HYDRATION
 INFUSION = Technique.INFUSION
+ADDITIONAL_HOUR = Role.ADDITIONAL_HOUR
+INITIAL = Role.INITIAL
 
 
 def time_taken(services: Iterable[Service], policy: Policy) -> list[tuple[int, int]]:
@@ -110,7 +112,7 @@ def _every_hour(fluid: Service, rules: Rules, policy: Policy) -> Draft:
         fluid,
         rules.hydration.additional_code,
         hours,
-        Role.ADDITIONAL_HOUR,
+        ADDITIONAL_HOUR,
         fluid.start_date,
         (*fluid.reasons, reason),
         minutes=fluid.minutes,
@@ -125,7 +127,7 @@ def _first_hours(fluid: Service, initial: Initial, rules: Rules, policy: Policy)
         fluid,
         rules.hydration.initial_code,
         1,
-        Role.INITIAL,
+        INITIAL,
         fluid.start_date,
         (*fluid.reasons, *initial.reasons),
         initial.flags,

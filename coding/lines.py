@@ -153,5 +153,5 @@ def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], c
 def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
     """Demand that every administration ends in a line or in a finding."""
     told = {one for line in coded.lines for one in line.administration_ids}
-    told.update([one for finding in coded.findings for one in finding.administration_ids])
+    told.update(*[finding.administration_ids for finding in coded.findings])
     assert controls.keys() <= told, f"{len(controls.keys() - told)} administrations end nowhere"

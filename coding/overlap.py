@@ -17,6 +17,10 @@ from coding.technique import is_on_edge
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 CHEMOTHERAPY = Family.CHEMOTHERAPY
+INITIAL = Role.INITIAL
+SEQUENTIAL = Role.SEQUENTIAL
+ADDITIONAL_HOUR = Role.ADDITIONAL_HOUR
+CONCURRENT = Role.CONCURRENT
 
 
 @dataclass(slots=True)
@@ -92,7 +96,7 @@ class InfusionCoder:
         """Code the first line of a drug: initial, sequential, concurrent, or included in another."""
         family = self.rules.drugs[lead.family]
         if self.initial is not None and lead.ids[0] in self.initial_ids:
-            line = Line(family.initial_code, Role.INITIAL, self.initial.reasons, self.initial.flags)
+            line = Line(family.initial_code, INITIAL, self.initial.reasons, self.initial.flags)
             self._timed(_first_hour(lead, line, lead.stretches, lead.minutes))
             return
         left = self.counted.left_of(lead.stretches)
@@ -102,19 +106,19 @@ class InfusionCoder:
         if self.policy.overlap == "any_overlap_concurrent" and shared and lead.family is Family.THERAPEUTIC:
             self._concurrent(lead, shared, net)
         elif net >= family.initial_minutes_min or (net and "STOPPED_EARLY" in lead.flags):
-            self._sequential(lead, left, shared)
+            self._sequential(lead, left, net)
         elif lead.family is CHEMOTHERAPY:
             reason = self.policy.wording["CHEMO_TOGETHER"].say(net=net, shared=shared, least=family.initial_minutes_min)
             flags = ("CHEMO_CONCURRENT", "UNLISTED", *edge)
-            line = Line(self.rules.chemotherapy.unlisted_code, Role.CONCURRENT, (reason,), flags)
+            line = Line(self.rules.chemotherapy.unlisted_code, CONCURRENT, (reason,), flags)
             self.drafts.append(_untimed(lead, line))
         else:
             self._concurrent(lead, shared, net, edge)
 
-    def _sequential(self, lead: Service, left: Stretches, shared: int) -> None:
+    def _sequential(self, lead: Service, left: Stretches, net: int) -> None:
         """Code a drug that has enough minutes of its own."""
-        counted = lead.stretches if self.policy.overlap == "gross_sequential" else left
-        minutes, more = minutes_of(counted), self._more(lead)
+        counts_all, shared, more = self.policy.overlap == "gross_sequential", lead.minutes - net, self._more(lead)
+        counted, minutes = (lead.stretches, lead.minutes) if counts_all else (left, net)
         reasons: tuple[Reason, ...] = (self.policy.wording["SEQUENTIAL"].say(minutes=minutes),)
         if minutes < lead.minutes:
             reasons = (*reasons, self.policy.wording["SHARED_MINUTES"].say(shared=shared, minutes=minutes))
@@ -123,7 +127,7 @@ class InfusionCoder:
             flags = ("CHEMO_CONCURRENT",)
         if shared and additional_hours(minutes, more) != additional_hours(lead.minutes, more):
             flags = (*flags, "PARTIAL_OVERLAP")
-        line = Line(self.rules.drugs[lead.family].sequential_code, Role.SEQUENTIAL, reasons, flags)
+        line = Line(self.rules.drugs[lead.family].sequential_code, SEQUENTIAL, reasons, flags)
         self._timed(_first_hour(lead, line, counted, minutes))
 
     def _concurrent(self, lead: Service, shared: int, net: int, edge: tuple[str, ...] = ()) -> None:
@@ -134,7 +138,7 @@ class InfusionCoder:
             self.notes += [Note(kind, lead.ids) for kind in ("CONCURRENT_INCLUDED", *flags)]
             return
         reason = self.policy.wording["CONCURRENT"].say(shared=shared, net=net)
-        line = Line(self.rules.therapeutic.concurrent_code, Role.CONCURRENT, (reason,), flags)
+        line = Line(self.rules.therapeutic.concurrent_code, CONCURRENT, (reason,), flags)
         self.drafts.append(_untimed(lead, line))
 
     def _timed(self, first: Draft) -> None:
@@ -147,7 +151,7 @@ class InfusionCoder:
         self.counted.add(service.stretches)
         self.drafts.append(first)
         hours = additional_hours(minutes, more)
-        if hours and (first.role is Role.INITIAL or self.policy.additional_hours == "every_drug"):
+        if hours and (first.role is INITIAL or self.policy.additional_hours == "every_drug"):
             self.drafts.append(further_hours(first, family.additional_code, hours, more, self.policy))
 
     def _code_repeat(self, dose: Service) -> None:
@@ -163,13 +167,13 @@ class InfusionCoder:
         self.counted.add(dose.stretches)
         reasons, flags = (self.policy.wording["REPEAT_DOSE"].say(minutes=minutes),), ("SAME_DRUG_REPEAT", *edge)
         if how == "as_push" and dose.family is Family.THERAPEUTIC:
-            line = Line(self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, reasons, flags)
+            line = Line(self.rules.therapeutic.push_repeat_code, SEQUENTIAL, reasons, flags)
             self.drafts.append(_untimed(dose, line))
         elif how == "sequential":
-            line = Line(family.sequential_code, Role.SEQUENTIAL, reasons, flags)
+            line = Line(family.sequential_code, SEQUENTIAL, reasons, flags)
             self._timed(_first_hour(dose, line, left, minutes))
         else:
-            line = Line(family.additional_code, Role.ADDITIONAL_HOUR, reasons, flags)
+            line = Line(family.additional_code, ADDITIONAL_HOUR, reasons, flags)
             hours = repeat_hours(minutes, family.initial_minutes_min, self._more(dose))
             self.drafts.append(replace(_first_hour(dose, line, left, minutes), units=hours))
 
@@ -198,7 +202,7 @@ def _first_hour(service: Service, line: Line, counted: Stretches, minutes: int) 
 def further_hours(first: Draft, code: str, hours: int, more: int, policy: Policy) -> Draft:
     """Return the draft of the hours after a first one."""
     reason = policy.wording["ADDITIONAL_HOURS"].say(minutes=first.minutes, hours=hours, more=more)
-    reasons, role = (*first.service.reasons, reason), Role.ADDITIONAL_HOUR
+    reasons, role = (*first.service.reasons, reason), ADDITIONAL_HOUR
     day, minutes = first.service_date, first.minutes
     return Draft(first.service, code, hours, role, day, reasons, first.flags, (), minutes, first.counted, 60)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, tzinfo
+from sys import maxsize
 
 from coding.dates import instant, local_date, zone_named
 from coding.encounter import Encounter, PatientStatus
 from coding.frozen import frozen
 from coding.stretches import Stretches, union, within
+
+ENDLESS = maxsize  # later than any instant, in microseconds
 
 
 @frozen
@@ -18,6 +21,8 @@ class Presence:
     departed: int | None
     inpatient: Stretches  # in order; the last may be open-ended
     zone: tzinfo | None
+    opens: int  # between these two nothing is cut; nothing is between them when the patient was an inpatient too
+    closes: int
 
 
 def presence_of(encounter: Encounter) -> Presence:
@@ -25,7 +30,9 @@ def presence_of(encounter: Encounter) -> Presence:
     arrived = instant(encounter.arrived_at) if encounter.arrived_at else None
     departed = instant(encounter.departed_at) if encounter.departed_at else None
     inpatient = _inpatient(encounter) if encounter.status_changes else ()
-    return Presence(arrived, departed, inpatient, zone_named(encounter.time_zone))
+    opens, closes = -ENDLESS if arrived is None else arrived, ENDLESS if departed is None else departed
+    zone = zone_named(encounter.time_zone)
+    return Presence(arrived, departed, inpatient, zone, ENDLESS if inpatient else opens, closes)
 
 
 def _inpatient(encounter: Encounter) -> Stretches:
@@ -52,15 +59,12 @@ def first_date(encounter: Encounter, zone: tzinfo | None) -> date | None:
 
 
 def inside(stretches: Stretches, start: int, stop: int, presence: Presence) -> tuple[Stretches, tuple[str, ...]]:
-    """Return the running time inside the outpatient stay, and what crosses its edges: all of it where nothing does.
+    """Return the running time inside the outpatient stay, and what crosses its edges.
 
     Only what the hospital ran is the hospital's, and an inpatient has no lines. Source: CMS Pub. 100-04, ch. 4,
     sec. 230.2; Noridian on the payment window.
     """
     arrived, departed = presence.arrived, presence.departed
-    is_begun, is_over = arrived is None or arrived <= start, departed is None or stop <= departed
-    if is_begun and is_over and not presence.inpatient:
-        return stretches, ()
     if any(since <= start and stop <= until for since, until in presence.inpatient):
         return (), ("INPATIENT",)
     if arrived is not None and (stop < arrived or (stretches and stop == arrived)):

@@ -16,6 +16,8 @@ from coding.services import Draft, Note, Service
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 CHEMOTHERAPY = Family.CHEMOTHERAPY
 BY_START = attrgetter("start")
+INITIAL = Role.INITIAL
+SEQUENTIAL = Role.SEQUENTIAL
 
 
 class Infused:
@@ -71,7 +73,7 @@ class PushCoder:
         """Code the push that is the site's initial service."""
         assert self.initial is not None
         family = self.rules.chemotherapy if push.family is CHEMOTHERAPY else self.rules.therapeutic
-        self._report(push, family.push_initial_code, Role.INITIAL, self.initial.reasons, self.initial.flags)
+        self._report(push, family.push_initial_code, INITIAL, self.initial.reasons, self.initial.flags)
 
     def _chemotherapy(self, push: Service) -> None:
         """Code a chemotherapy push: one per drug, and none of a drug that is infused at the site."""
@@ -81,14 +83,14 @@ class PushCoder:
             self.notes.append(Note("CHEMO_PUSH_AGAIN", push.ids))
         else:
             reason = self.policy.wording["PUSH_NEW_DRUG"].say()
-            self._report(push, self.rules.chemotherapy.push_sequential_code, Role.SEQUENTIAL, (reason,))
+            self._report(push, self.rules.chemotherapy.push_sequential_code, SEQUENTIAL, (reason,))
 
     def _therapeutic(self, push: Service) -> None:
         """Code a therapeutic push: a new drug, or the same again after the interval, which only a hospital reports."""
         infused = self.infused.has(push.ingredient)
         if not infused and push.ingredient not in self.reported:
             reason = self.policy.wording["PUSH_NEW_DRUG"].say()
-            self._report(push, self.rules.therapeutic.push_sequential_code, Role.SEQUENTIAL, (reason,))
+            self._report(push, self.rules.therapeutic.push_sequential_code, SEQUENTIAL, (reason,))
             return
         stop = self.infused.last_stop(push) if infused else None
         if stop is not None and push.start < stop:
@@ -109,7 +111,7 @@ class PushCoder:
         code = (
             therapeutic.push_sequential_code if self.policy.bolus_drip == "new_push" else therapeutic.push_repeat_code
         )
-        self._report(push, code, Role.SEQUENTIAL, (self.policy.wording["BOLUS"].say(),), ("BOLUS_DRIP",))
+        self._report(push, code, SEQUENTIAL, (self.policy.wording["BOLUS"].say(),), ("BOLUS_DRIP",))
 
     def _again(self, push: Service, since: int) -> None:
         """Code the same drug again when more than the interval has passed since it was last reported or infused."""
@@ -119,7 +121,7 @@ class PushCoder:
             self.notes += [Note(kind, push.ids) for kind in ("PUSH_TOO_SOON", *edge)]
             return
         reason = self.policy.wording["PUSH_AGAIN"].say(elapsed=elapsed)
-        self._report(push, self.rules.therapeutic.push_repeat_code, Role.SEQUENTIAL, (reason,), edge)
+        self._report(push, self.rules.therapeutic.push_repeat_code, SEQUENTIAL, (reason,), edge)
 
     def _report(
         self, push: Service, code: str, role: Role, reasons: tuple[Reason, ...], flags: tuple[str, ...] = ()

@@ -35,11 +35,10 @@ BY_ROUTE: dict[Route, Step] = {
 
 def is_by_vein(one: Given, rules: Rules, *, is_office: bool) -> bool:
     """Say whether an administration takes part in the contest for the initial service, or would if complete."""
-    if one.administration.route not in BY_VEIN or one.identity.drug_class in BY_CLASS:
+    record, identity = one.administration, one.identity
+    if record.route not in BY_VEIN or identity.drug_class in BY_CLASS or (identity.tag and has_own_code(one)):
         return False
-    if has_own_code(one):
-        return False
-    return not starts_pump(one.administration, one.family, one.stretches, rules, is_office=is_office)
+    return not starts_pump(record, one.family, one.stretches, rules, is_office=is_office)
 
 
 def runs_by_vein(one: Given) -> bool:
