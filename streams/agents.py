@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import faust
@@ -25,7 +25,7 @@ from streams.progress import MessagesSkipped
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.watchdog import Watchdog
-from streams.writing import BatchWriter, Record
+from streams.writing import BatchWriter, InTurn, Record
 
 log = logging.getLogger("dripcode.agents")
 
@@ -102,6 +102,10 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
     def topic(*names: str) -> faust.TopicT:
         return app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
+    def ahead() -> Desk:
+        """The desk of one agent, which works out a batch while the one before is being written."""
+        return replace(desk, writer=InTurn(app, desk.writer, watchdog.progressed))
+
     reads = topics.inbound, topics.commands
 
     @app.agent(topic(*reads), name="assemble", concurrency=1)
@@ -111,7 +115,7 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
         Key: patient, on topic and table alike, so one partition owns a patient.
         Delivery: at least once; a message read twice is the same fact and is counted once.
         """
-        await _work(app, batches(app, stream, reads, settings.batch_size), desk.apply, watchdog)
+        await _work(app, batches(app, stream, reads, settings.batch_size), ahead().apply)
 
     @app.agent(topic(topics.closed), name="code", concurrency=1)
     async def code(stream: StreamT[bytes]) -> None:
@@ -119,7 +123,7 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
 
         Key: patient. Delivery: at least once; a closed encounter read twice publishes the same lines again.
         """
-        await _work(app, batches(app, stream, [topics.closed], settings.batch_size), desk.code, watchdog)
+        await _work(app, batches(app, stream, [topics.closed], settings.batch_size), ahead().code)
 
     @app.task
     async def ready() -> None:
@@ -142,20 +146,16 @@ def install_agents(app: faust.App, desk: Desk, settings: Settings) -> None:
 
 
 async def _work(
-    app: faust.App,
-    taken: AsyncIterator[Sequence[Message]],
-    handle: Callable[[Sequence[Message]], Awaitable[None]],
-    watchdog: Watchdog,
+    app: faust.App, taken: AsyncIterator[Sequence[Message]], handle: Callable[[Sequence[Message]], Awaitable[None]]
 ) -> None:
-    """Hand batches on. A failure to write ends the worker: what is not acknowledged is read again."""
+    """Hand batches on. A failure ends the worker: what is not acknowledged is read again."""
     async for messages in taken:
         try:
             await handle(messages)
         except Exception as wrong:
-            log.error("a batch could not be written (%s); the worker ends, nothing of it is acknowledged", wrong)
+            log.error("the worker ends: %s", wrong)
             await app.crash(wrong)
             raise
-        watchdog.progressed(messages)
 
 
 def _inbound(message: Message) -> Inbound:

@@ -57,6 +57,7 @@ def make_app(settings: Settings) -> faust.App:
         broker_session_timeout=settings.kafka_session.total_seconds(),
         producer_acks=-1,
         producer_linger=0,
+        producer_max_batch_size=1024 * 1024,  # a partition's share of a batch goes in one, not 16 KB at a time
         producer_max_request_size=16 * 1024 * 1024,
         consumer_max_fetch_size=16 * 1024 * 1024,
         consumer_auto_offset_reset="earliest",
@@ -73,7 +74,9 @@ def make_worker(settings: Settings, coder: Coder) -> Worker:
     issuer = Issuer(topics, coder.code)
     _add_table(app, FACTS_TABLE, applier, applier.index_due, settings)
     _add_table(app, CLAIM_SETS_TABLE, issuer, lambda partition: None, settings)
-    writer: BatchWriter = EmbeddedWriter(app) if settings.is_embedded else KafkaWriter(app, topics.compacted())
+    writer: BatchWriter = (
+        EmbeddedWriter(app) if settings.is_embedded else KafkaWriter(app, topics.compacted(), settings.partitions)
+    )
     desk = Desk(topics, applier, issuer, writer, metrics)
     install_agents(app, desk, settings)
     return Worker(app, topics, desk, metrics)

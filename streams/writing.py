@@ -8,22 +8,56 @@ records again under the same ids.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import faust
 
+from streams.embedded.partitioner import partition_for
 from streams.embedded.records import Record
 from streams.faust_private import aiokafka_producer
 from streams.intake import Message, acknowledge
 
-__all__ = ["BatchWriter", "EmbeddedWriter", "KafkaWriter", "Record"]
+__all__ = ["BatchWriter", "EmbeddedWriter", "InTurn", "KafkaWriter", "Record"]
+
+log = logging.getLogger("dripcode.writing")
 
 
 class BatchWriter(Protocol):
     """Writes a batch's records and acknowledges its messages."""
 
     async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None: ...
+
+
+class InTurn:
+    """One batch is written while the next is worked out; written and acknowledged in order.
+
+    A write that fails ends the worker, and nothing is written after it: what is not acknowledged is read again.
+    """
+
+    def __init__(self, app: faust.App, writer: BatchWriter, progressed: Callable[[Sequence[Message]], None]) -> None:
+        self._app = app
+        self._writer = writer
+        self._progressed = progressed
+        self._writing: asyncio.Future[None] | None = None
+
+    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+        """Return when what came before is written; without messages, when this is. Raises what a write raised."""
+        if self._writing is not None:
+            await self._writing
+        self._writing = asyncio.ensure_future(self._write(records, messages))
+        if not messages:
+            await self._writing
+
+    async def _write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+        try:
+            await self._writer.write(records, messages)
+        except Exception as wrong:
+            log.error("a batch could not be written (%s); the worker ends, nothing of it is acknowledged", wrong)
+            await self._app.crash(wrong)
+            raise
+        self._progressed(messages)
 
 
 class EmbeddedWriter:
@@ -41,32 +75,40 @@ class EmbeddedWriter:
 class KafkaWriter:
     """Every record confirmed by the broker, then the messages acknowledged in order.
 
-    Records of a compacted topic go as record batches, one per partition: a record batch is appended whole or not at
-    all, and costs a fraction of so many sends.
+    Records go as record batches, one per partition: a record batch is appended whole or not at all, and costs a
+    fraction of so many sends.
     """
 
-    def __init__(self, app: faust.App, compacted: Sequence[str]) -> None:
+    def __init__(self, app: faust.App, compacted: Sequence[str], partitions: int) -> None:
         self.app = app
         self.compacted = frozenset(compacted)
+        self.partitions = range(partitions)
 
     async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+        # Facts before what follows from them: a claim line must never rest on a fact that was lost.
+        await self._send([record for record in records if record.topic in self.compacted])
+        await self._send([record for record in records if record.topic not in self.compacted])
+        acknowledge(self.app, messages)
+
+    async def _send(self, records: Sequence[Record]) -> None:
         producer = aiokafka_producer(self.app)
         pending: list[asyncio.Future[Any]] = []
-        batches: dict[tuple[str, int], list[Record]] = {}
-        for record in records:
-            if record.topic in self.compacted and record.partition is not None:
-                batches.setdefault((record.topic, record.partition), []).append(record)
-        # Facts before what follows from them: a claim line must never rest on a fact that was lost.
-        for (topic, partition), of_partition in batches.items():
+        for (topic, partition), of_partition in self._by_partition(records).items():
             pending += await _send_batches(producer, topic, partition, of_partition)
-        await _confirmed(pending)
-        pending = [
-            await producer.send(r.topic, r.value, key=r.key, partition=r.partition, headers=list(r.headers))
-            for r in records
-            if r.topic not in self.compacted
-        ]
-        await _confirmed(pending)
-        acknowledge(self.app, messages)
+        for future in pending:
+            await future
+
+    def _by_partition(self, records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
+        found: dict[tuple[str, int], list[Record]] = {}
+        chosen: dict[bytes | None, int] = {}
+        for record in records:
+            partition = record.partition
+            if partition is None:
+                partition = chosen.get(record.key, -1)
+                if partition < 0:
+                    partition = chosen[record.key] = partition_for(record.key, self.partitions)
+            found.setdefault((record.topic, partition), []).append(record)
+        return found
 
 
 async def _send_batches(
@@ -75,19 +117,23 @@ async def _send_batches(
     pending = []
     batch = producer.create_batch()
     for record in records:
-        if batch.append(key=record.key, value=record.value, timestamp=None) is None:
+        if _append(batch, record):
+            continue
+        if batch.record_count():
             batch.close()
             pending.append(await producer.send_batch(batch, topic, partition=partition))
             batch = producer.create_batch()
-            if batch.append(key=record.key, value=record.value, timestamp=None) is None:
-                # Larger than a record batch may be: let the producer say so, or take it if its limit allows.
-                pending.append(await producer.send(topic, record.value, key=record.key, partition=partition))
+        if not _append(batch, record):
+            # Larger than a record batch may be: let the producer say so, or take it if its limit allows.
+            sent = producer.send(topic, record.value, record.key, partition, headers=list(record.headers))
+            pending.append(await sent)
+            batch = producer.create_batch()
     if batch.record_count():
         batch.close()
         pending.append(await producer.send_batch(batch, topic, partition=partition))
     return pending
 
 
-async def _confirmed(pending: Sequence[asyncio.Future[Any]]) -> None:
-    for future in pending:
-        await future
+def _append(batch: Any, record: Record) -> bool:
+    headers = list(record.headers)
+    return batch.append(key=record.key, value=record.value, timestamp=None, headers=headers) is not None

@@ -76,7 +76,9 @@ async def work(settings: Settings) -> None:
     """Until it is told to stop."""
     topics = topics_of(settings)
     hosts = kafka_hosts(settings)
-    producer = AIOKafkaProducer(bootstrap_servers=hosts, acks="all", max_request_size=_REQUEST_MAX)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=hosts, acks="all", max_request_size=_REQUEST_MAX, max_batch_size=1 << 20
+    )
     consumer = AIOKafkaConsumer(
         topics.inbound,
         topics.commands,
@@ -90,7 +92,7 @@ async def work(settings: Settings) -> None:
     )
     await producer.start()
     await consumer.start()
-    writer = KafkaWriter(cast(Any, Producing(producer)), topics.compacted())
+    writer = KafkaWriter(cast(Any, Producing(producer)), topics.compacted(), settings.partitions)
     desk = Desk(
         topics, Applier(topics, rules_of(settings)), Issuer(topics, coder_of(settings).code), writer, WorkerMetrics()
     )

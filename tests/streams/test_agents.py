@@ -24,7 +24,7 @@ from streams.records import ClosedEncounter, encode
 from streams.settings import Settings, load_settings
 from streams.site import coder_of, rules_of
 from streams.topics import topics_of
-from streams.writing import KafkaWriter
+from streams.writing import InTurn, KafkaWriter
 from tests.servers.kafka import KafkaServer
 from tests.streams.brokers import KafkaBroker
 
@@ -105,29 +105,53 @@ def test_an_encounter_that_cannot_be_coded_is_a_dead_letter_and_the_next_one_is_
     assert log[-2:] == ["ack 0", "ack 1"]
 
 
+class App:
+    def __init__(self) -> None:
+        self.crashes: list[BaseException] = []
+
+    async def crash(self, reason: BaseException) -> None:
+        self.crashes.append(reason)
+
+
 def test_a_batch_that_cannot_be_written_ends_the_worker_and_acknowledges_nothing(settings: Settings) -> None:
     log: list[str] = []
-    work = desk(settings, Writer(log, fails=True))
-    messages = [Message(work.topics.inbound, 0, 0, b"k", hospital_day(1, 5)[0].text, log)]
+    app: Any = App()
+    work = replace(desk(settings, Writer(log)), writer=InTurn(app, Writer(log, fails=True), log.append))  # type: ignore[arg-type]
+    messages = [Message(work.topics.inbound, 0, n, b"k", m.text, log) for n, m in enumerate(hospital_day(1, 5)[:2])]
 
     async def taken() -> AsyncIterator[list[Message]]:
-        yield messages
+        for message in messages:
+            yield [message]
         raise AssertionError("the agent went on after a failed write")
 
-    crashes: list[BaseException] = []
-
-    class App:
-        async def crash(self, reason: BaseException) -> None:
-            crashes.append(reason)
-
-    class Dog:
-        def progressed(self, messages: object) -> None:
-            raise AssertionError("nothing progressed")
-
     with pytest.raises(OSError, match="gone"):
-        asyncio.run(agents._work(App(), taken(), work.apply, Dog()))  # type: ignore[arg-type]
-    assert len(crashes) == 1
+        asyncio.run(agents._work(app, taken(), work.apply))
+    assert app.crashes
     assert log == []
+
+
+def test_the_next_batch_is_worked_out_while_one_is_written_and_acknowledged_after_it() -> None:
+    log: list[str] = []
+
+    class Slow(Writer):
+        async def write(self, records: Sequence[Record], messages: Sequence[Any]) -> None:
+            log.append("begins")
+            await asyncio.sleep(0.01)
+            await super().write(records, messages)
+
+    def message(offset: int) -> Message:
+        return Message("t", 0, offset, b"k", b"v", log)
+
+    async def scene() -> None:
+        writer = InTurn(App(), Slow(log), lambda done: log.append(f"progressed {len(done)}"))  # type: ignore[arg-type]
+        await writer.write([], [message(1)])
+        log.append("worked out")
+        await writer.write([], [message(2)])
+        await writer.write([Record("t", b"k", b"v")], [])
+
+    asyncio.run(scene())
+    first = ["worked out", "begins", "written 0", "ack 1", "progressed 1"]
+    assert log == [*first, "begins", "written 0", "ack 2", "progressed 1", "begins", "written 1", "progressed 0"]
 
 
 def test_each_agent_has_one_actor_a_worker(settings: Settings) -> None:
@@ -166,7 +190,7 @@ def test_on_kafka_a_large_batch_is_confirmed_whole_facts_first(
         producer = app.producer
         await producer.start()
         try:
-            await KafkaWriter(app, topics.compacted()).write([*lines, *facts, huge], messages)
+            await KafkaWriter(app, topics.compacted(), settings.partitions).write([*lines, *facts, huge], messages)
         finally:
             await producer.stop()
             app.consumer._thread.thread_loop.close()  # type: ignore[attr-defined] # made by asking for it
