@@ -15,7 +15,7 @@ SCENARIO_FLOOR := 50
 # More arguments for pytest: make test ARGS="-k hydration"
 ARGS ?=
 
-.PHONY: help demo test lint servers acceptance faults bench clean
+.PHONY: help demo test lint servers acceptance faults bench mutation clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -50,6 +50,9 @@ faults: $(INSTALLED_FOR_TESTS) servers  ## Kill the worker in the middle of synt
 bench: $(INSTALLED_FOR_TESTS) servers  ## Measure throughput and latency on this machine
 	@test -e tests/bench/__main__.py || { echo "There is no tests/bench/__main__.py to run" >&2; exit 1; }
 	@$(PYTHON_HERE) -m tests.bench $(ARGS)
+
+mutation: $(INSTALLED_FOR_TESTS)  ## Flip every dated row, comparison and number of the engine, and show what fails
+	@$(PYTHON_HERE) -m tests.coding.mutation $(ARGS)
 
 clean:  ## Remove what the other targets made, the virtual environment and the Kafka jars included
 	@rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

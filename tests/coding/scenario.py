@@ -4,8 +4,22 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from coding import Administration, CodedEncounter, Setting, code_encounter, default_formulary, load_policy
+from coding import (
+    Administration,
+    ClaimLine,
+    CodedEncounter,
+    Encounter,
+    Policy,
+    Setting,
+    Status,
+    code_encounter,
+    default_formulary,
+    load_policy,
+)
 from tests.coding import build
+
+FOLDER = Path(__file__).parent / "scenarios"
+FIRST_WORDS = 4  # line or hold, code, units, role; then details by name
 
 
 @dataclass
@@ -21,10 +35,54 @@ class Scenario:
     expected: list[list[str]] = field(default_factory=list)  # line or hold, code, units, what else is said of it
     findings: list[str] = field(default_factory=list)
 
-    def coded(self) -> CodedEncounter:
+    def whole(self) -> tuple[Encounter, Policy]:
         setting = Setting(self.setting)
-        whole = build.encounter(self.given, self.encounter, self.day, setting=setting, payer=self.payer)
-        return code_encounter(whole, load_policy(setting, self.payer, self.policy), default_formulary())
+        encounter = build.encounter(self.given, self.encounter, self.day, setting=setting, payer=self.payer)
+        return encounter, load_policy(setting, self.payer, self.policy)
+
+    def coded(self) -> CodedEncounter:
+        return code_encounter(*self.whole(), default_formulary())
+
+    def asked(self) -> list[str]:
+        """The details that some expected line names; a line that does not name them all is a mistake."""
+        names = {word.split("=")[0] for words in self.expected for word in words[FIRST_WORDS:]} | {"day"}
+        return sorted(names)
+
+    def lines_wanted(self) -> list[tuple[str, ...]]:
+        wanted = []
+        for words in self.expected:
+            details = {"day": "0", "mods": ""} | dict(word.split("=") for word in words[FIRST_WORDS:])
+            assert details.keys() >= set(self.asked()), f"{self.name}: say {self.asked()} of every line"
+            wanted.append((*words[:FIRST_WORDS], *(f"{name}={details[name]}" for name in self.asked())))
+        return sorted(wanted)
+
+    def lines_told(self, coded: CodedEncounter) -> list[tuple[str, ...]]:
+        return sorted(self._shown(line) for line in coded.lines)
+
+    def _shown(self, line: ClaimLine) -> tuple[str, ...]:
+        details = {
+            "day": str((line.service_date - self.day).days),
+            "minutes": str(line.minutes),
+            "mods": ",".join(line.modifiers),
+            "of": ",".join(line.administration_ids),
+            "status": line.status.value,
+        }
+        word = "hold" if line.status is Status.HOLD else "line"
+        asked = [f"{name}={details[name]}" for name in self.asked()]
+        return (word, line.code, str(line.units), line.role.value, *asked)
+
+    def kinds_wanted(self) -> set[str]:
+        return set(self.findings) - {"only", "none"}
+
+    def kinds_told(self, coded: CodedEncounter) -> set[str]:
+        """The kinds of findings; only those that are named, unless the scenario names them all."""
+        kinds = {finding.kind for finding in coded.findings}
+        return kinds if {"only", "none"} & set(self.findings) else kinds & self.kinds_wanted()
+
+    def holds(self, coded: CodedEncounter) -> bool:
+        """Whether it came out as it says."""
+        told = (self.lines_told(coded), self.kinds_told(coded))
+        return told == (self.lines_wanted(), self.kinds_wanted())
 
 
 def read(path: Path) -> list[Scenario]:
@@ -57,3 +115,8 @@ def read(path: Path) -> list[Scenario]:
             case _:
                 raise ValueError(f"{path.name}: no word {word!r}")
     return scenarios
+
+
+def every_scenario() -> list[tuple[str, Scenario]]:
+    """Every scenario with the stem of its file."""
+    return [(path.stem, one) for path in sorted(FOLDER.glob("*.txt")) for one in read(path)]

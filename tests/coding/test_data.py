@@ -1,100 +1,49 @@
 """The tables: their shape, and that every row of them decides something that a scenario shows."""
 
-from collections.abc import Iterator
-from dataclasses import fields, replace
 from datetime import date
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-from coding import CodedEncounter, Encounter, Policy, RuleError, Setting, default_formulary, engine, load_policy
+from coding import CodedEncounter, RuleError, Setting, default_formulary, engine, load_policy
 from coding.errors import NoRuleInForce, TableError
 from coding.findings import kinds
 from coding.published import builtin_tables
 from coding.reasons import wordings
-from coding.rules import TABLES, DatedRule, Rules, dated_rule, dated_rules, read_toml, rules_on
+from coding.rules import dated_rule, read_toml
 from coding.tables import catalogue, rows_of
 from tests.coding import build
-from tests.coding.scenario import read
+from tests.coding.mutation import rows
+from tests.coding.scenario import every_scenario
 
-SCENARIOS = [one for path in sorted(Path(__file__).parent.joinpath("scenarios").glob("*.txt")) for one in read(path)]
-FIELDS = dict(zip(TABLES, [field.name for field in fields(Rules) if field.init], strict=True))
+SCENARIOS = [one for _, one in every_scenario()]
 
 
 @cache
-def worked() -> list[tuple[Encounter, Policy, list[tuple[object, ...]]]]:
-    """Every scenario's encounter and policy, and the codes and units it comes to."""
-    whole = []
-    for one in SCENARIOS:
-        setting = Setting(one.setting)
-        encounter = build.encounter(one.given, one.encounter, one.day, setting=setting, payer=one.payer)
-        policy = load_policy(setting, one.payer, one.policy)
-        whole.append((encounter, policy, told(engine.code_encounter(encounter, policy, default_formulary()))))
-    return whole
+def worked() -> list[CodedEncounter]:
+    """What every scenario comes to."""
+    return [one.coded() for one in SCENARIOS]
 
 
-def told(coded: CodedEncounter) -> list[tuple[object, ...]]:
-    lines = [(line.code, line.units, line.status, line.modifiers) for line in coded.lines]
-    return [*lines, *[(finding.kind,) for finding in coded.findings]]
-
-
-RANKS = 2  # an order of services changes when one goes past its neighbour
-
-
-def changed(name: str, value: object) -> Iterator[object]:
-    """Values next to a row's: one more and one less, a rank past the neighbour's, another code, none of a list."""
-    if name.endswith("rank"):
-        yield value + RANKS if value <= RANKS else value - RANKS
-    elif isinstance(value, int):
-        yield value + 1
-        yield value - 1
-    elif isinstance(value, str):
-        yield "96373" if value != "96373" else "96379"
-    else:
-        yield ()
-
-
-def rows() -> Iterator[tuple[type, str, int, object]]:
-    for table in TABLES:
-        for name, rule in dated_rules(table).items():
-            for place, value in enumerate(rule.values):
-                yield from ((table, name, place, other) for other in changed(name, value))
-
-
-@pytest.mark.parametrize(
-    ("table", "name", "place", "other"),
-    [pytest.param(*row, id=f"{row[0].TABLE} {row[1]} {row[2]} {row[3]}") for row in rows()],
-)
-def test_a_row_that_were_another_would_change_a_scenario(monkeypatch, table, name, place, other):
-    rule: DatedRule = dated_rules(table)[name]
-    scenarios, formulary = worked(), default_formulary()
-
-    def rules(day: date) -> Rules:
-        whole, began = rules_on(day), [when <= day for when in rule.effective]
-        if sum(began) - 1 != place:
-            return whole
-        field = FIELDS[table]
-        return replace(whole, **{field: replace(getattr(whole, field), **{name: other})})
-
-    monkeypatch.setattr(engine, "rules_on", rules)
-    assert any(told(engine.code_encounter(one, policy, formulary)) != codes for one, policy, codes in scenarios)
+@pytest.mark.parametrize("flip", [pytest.param(flip, id=str(flip)) for flip in rows.flips()])
+def test_a_row_that_were_another_would_fail_a_scenario(flip: rows.Flip):
+    assert rows.failing(flip)
 
 
 def test_every_code_of_the_catalogue_is_reached():
-    reached = {code for *_, codes in worked() for code, *rest in codes if rest}
+    reached = {line.code for coded in worked() for line in coded.lines}
     assert set(catalogue()) == reached
 
 
 def test_every_kind_of_finding_that_the_engine_gives_is_described():
-    reached = {kind for *_, codes in worked() for kind, *rest in codes if not rest}
+    reached = {finding.kind for coded in worked() for finding in coded.findings}
     assert reached - set(kinds()) == {"SOMETHING_NEW", "TIME_SOMETHING_NEW"}
 
 
 def test_every_sentence_is_told_and_names_known_switches():
     names = {name: row.get("default") for name, row in read_toml("switches.toml").items()}
     told = wordings(names)
-    used = {reason.rule for one in SCENARIOS for line in one.coded().lines for reason in line.reasons}
+    used = {reason.rule for coded in worked() for line in coded.lines for reason in line.reasons}
     assert used == set(told)
 
 
