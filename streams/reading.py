@@ -95,7 +95,7 @@ class KafkaReader:
             consumer.seek(tp, at)
             while await consumer.position(tp) < ends[tp]:
                 for records in (await consumer.getmany(tp, timeout_ms=1000)).values():
-                    found += [_stored(record) for record in records]
+                    found += [stored(record) for record in records]
             self.offsets[tp] = await consumer.position(tp)
         return found
 
@@ -108,7 +108,7 @@ class KafkaReader:
         return sum(ends.values()), waiting
 
 
-def _stored(record: Any) -> StoredRecord:
+def stored(record: Any) -> StoredRecord:
     return StoredRecord(
         record.topic,
         record.partition,

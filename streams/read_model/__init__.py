@@ -1,0 +1,1 @@
+"""The read model: what pages show, projected from the topics. Never the truth; lost, it is made anew from them."""

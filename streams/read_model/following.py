@@ -1,0 +1,97 @@
+"""Reads the topics of the read model on from given positions, so many records at a time, on either broker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.embedded.records import StoredRecord
+from streams.embedded.store import Store
+from streams.provision import kafka_hosts, open_store
+from streams.reading import stored
+from streams.settings import Settings
+
+Positions = Mapping[tuple[str, int], int]
+
+
+class Follower(Protocol):
+    """Reads on; in order within a partition."""
+
+    async def take(self, limit: int) -> list[StoredRecord]:
+        """At most about so many new records; none when there are none now."""
+        ...
+
+    async def go_to(self, positions: Positions) -> None:
+        """Read on from these offsets, from the first one there where none is given."""
+        ...
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """The offset that the next record of each partition will get."""
+        ...
+
+
+@asynccontextmanager
+async def follower_of(settings: Settings, topics: tuple[str, ...]) -> AsyncIterator[Follower]:
+    """A follower of the configured broker; it makes the embedded one's file, and waits for no worker."""
+    pairs = [(topic, number) for topic in topics for number in range(settings.partitions)]
+    if settings.is_embedded:
+        with open_store(settings) as store:
+            yield EmbeddedFollower(store, pairs)
+        return
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka_hosts(settings), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        yield KafkaFollower(consumer, pairs)
+    finally:
+        await consumer.stop()
+
+
+@dataclass
+class EmbeddedFollower:
+    store: Store
+    pairs: list[tuple[str, int]]
+    next: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    async def go_to(self, positions: Positions) -> None:
+        self.next = dict(positions)
+
+    async def take(self, limit: int) -> list[StoredRecord]:
+        found: list[StoredRecord] = []
+        for topic, number in self.pairs:
+            if len(found) >= limit:
+                break
+            fresh = self.store.read(topic, number, self.next.get((topic, number), 0), limit - len(found))
+            if fresh:
+                self.next[topic, number] = fresh[-1].offset + 1
+                found += fresh
+        return found
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        return {pair: self.store.highwater(*pair) for pair in self.pairs}
+
+
+@dataclass
+class KafkaFollower:
+    consumer: AIOKafkaConsumer
+    pairs: list[tuple[str, int]]
+
+    async def go_to(self, positions: Positions) -> None:
+        tps = [TopicPartition(*pair) for pair in self.pairs]
+        self.consumer.assign(tps)
+        starts = await self.consumer.beginning_offsets(tps)
+        for tp in tps:
+            self.consumer.seek(tp, max(positions.get((tp.topic, tp.partition), 0), starts[tp]))
+
+    async def take(self, limit: int) -> list[StoredRecord]:
+        found = await self.consumer.getmany(timeout_ms=50, max_records=limit)
+        return [stored(record) for records in found.values() for record in records]
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        ends = await self.consumer.end_offsets([TopicPartition(*pair) for pair in self.pairs])
+        return {(tp.topic, tp.partition): offset for tp, offset in ends.items()}

@@ -1,0 +1,230 @@
+"""Projects the topics onto the shelf: records in, documents, indexes and counts out, with the positions, at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from streams import records
+from streams.claims import Line
+from streams.embedded.records import StoredRecord
+from streams.read_model import shown
+from streams.read_model.following import Follower
+from streams.read_model.shelf import Changes, Overtaken, Shelf
+from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, SOURCE, TALLY, EncounterShown
+from streams.topics import Topics
+
+# What is kept, newest first: a page shows the last weeks, the topics hold the rest.
+KEPT = {(ENCOUNTER, "recent"): 20_000, (LINE, "recent"): 100_000, (DEAD_LETTER, "recent"): 10_000}
+_TRIM_EVERY = 60.0  # seconds
+
+
+def followed(topics: Topics) -> tuple[str, ...]:
+    """The topics that the read model is made of."""
+    names = (topics.inbound, topics.closed, topics.claim_lines, topics.worklist, topics.dead_letter)
+    return (*names, topics.facts_changelog)
+
+
+@dataclass
+class Projector:
+    """One at a time writes a shelf; a second one is overtaken, reads where the first is, and goes on from there."""
+
+    shelf: Shelf
+    follower: Follower
+    topics: Topics
+    _at: dict[tuple[str, int], int] = field(default_factory=dict)
+    _trimmed: float = 0.0
+
+    async def start(self) -> None:
+        """Go to where the shelf was left."""
+        self._at = await self.shelf.positions()
+        await self.follower.go_to(self._at)
+
+    async def rebuild(self) -> None:
+        """Forget everything and go back to the first records."""
+        await self.shelf.clear()
+        await self.start()
+
+    async def look(self, limit: int = 2000) -> int:
+        """Project what is new, at most about `limit` records; how many there were.
+
+        Raises ReadModelAway; then `start` again when the store is back.
+        """
+        found = await self.follower.take(limit)
+        if found:
+            changes = await self._changes(found)
+            try:
+                await self.shelf.write(changes)
+            except Overtaken:
+                await self.start()
+                return len(found)
+            self._at |= {tp: after for tp, (_, after) in changes.positions.items()}
+        if time.monotonic() - self._trimmed > _TRIM_EVERY:
+            self._trimmed = time.monotonic()
+            for (kind, index), keep in KEPT.items():
+                await self.shelf.trim(kind, index, keep)
+        return len(found)
+
+    async def _changes(self, found: Sequence[StoredRecord]) -> Changes:
+        batch = _Batch(self.topics, Changes())
+        for record in found:
+            tp = record.topic, record.partition
+            before = batch.changes.positions.get(tp, (self._at.get(tp, 0), 0))[0]
+            batch.changes.positions[tp] = before, record.offset + 1
+        await batch.load(self.shelf, found)
+        for record in found:
+            batch.take(record)
+        batch.finish()
+        return batch.changes
+
+
+@dataclass
+class _Batch:
+    """The documents that a batch touches, and what it makes of them."""
+
+    topics: Topics
+    changes: Changes
+    encounters: dict[str, EncounterShown] = field(default_factory=dict)
+    stood: dict[str, dict[str, Line]] = field(default_factory=dict)  # encounter to the lines that stood before
+    sources: dict[str, shown.SourceShown] = field(default_factory=dict)
+    tallies: dict[str, records.Tally] = field(default_factory=dict)
+    touched: dict[str, float] = field(default_factory=dict)
+
+    async def load(self, shelf: Shelf, found: Sequence[StoredRecord]) -> None:
+        by_encounter = {self.topics.claim_lines, self.topics.worklist}
+        ids = {(record.key or b"").decode() for record in found if record.topic in by_encounter}
+        ids |= {_encounter_id(record) for record in found if record.topic == self.topics.closed}
+        for key, value in (await shelf.documents(ENCOUNTER, sorted(ids))).items():
+            self.encounters[key] = shown.decode_encounter(value)
+            newest = self.encounters[key].newest
+            self.stood[key] = newest.standing if newest else {}
+        names = {_source(record) for record in found if record.topic == self.topics.inbound}
+        for key, value in (await shelf.documents(SOURCE, sorted(names))).items():
+            self.sources[key] = shown.decode_source(value)
+        partitions = {str(record.partition) for record in found if record.topic == self.topics.facts_changelog}
+        for key, value in (await shelf.documents(TALLY, sorted(partitions))).items():
+            self.tallies[key] = records.decode_tally(value)
+
+    def take(self, record: StoredRecord) -> None:
+        projections: dict[str, Callable[[StoredRecord], None]] = {
+            self.topics.inbound: self._take_message,
+            self.topics.closed: self._take_closed,
+            self.topics.claim_lines: self._take_line,
+            self.topics.worklist: self._take_finding,
+            self.topics.dead_letter: self._take_dead_letter,
+            self.topics.facts_changelog: self._take_tally,
+        }
+        projections[record.topic](record)
+
+    def _take_message(self, record: StoredRecord) -> None:
+        name, kind = _source(record), _header(record, "type")
+        self.sources.setdefault(name, shown.SourceShown()).take(kind, record.timestamp_ms / 1000)
+        self.changes.count("received", name, _minute(record))
+
+    def _take_closed(self, record: StoredRecord) -> None:
+        closed = records.decode_closed(record.value or b"")
+        snapshot = records.encode(closed.encounter)
+        encounter = self._encounter(closed.encounter.encounter_id, record)
+        encounter.take_closed(closed, record.timestamp_ms / 1000, snapshot)
+        self.changes.count("closed", closed.cause, _minute(record))
+
+    def _take_line(self, record: StoredRecord) -> None:
+        line: Line = shown.decode_json(record.value or b"{}")
+        self._encounter(line["encounter_id"], record).take_line(line)
+        self.changes.count("lines", f"{line['action']}|{line['code']}", _minute(record))
+        if line["action"] == "add":
+            self.changes.count("units", line["service_family"], _minute(record), line["units"])
+
+    def _take_finding(self, record: StoredRecord) -> None:
+        finding: Line = shown.decode_json(record.value or b"{}")
+        self._encounter(finding["encounter_id"], record).take_finding(finding)
+        key, kind = finding["finding_id"], finding["kind"]
+        is_open = finding["resolved_at"] is None
+        opened = datetime.fromisoformat(finding["opened_at"]).timestamp()
+        self.changes.put(FINDING, key, shown.encode(finding) if is_open else None)
+        for index in ("open", f"open:{kind}", f"severity:{finding['severity']}"):
+            self.changes.rank(FINDING, index, key, opened if is_open else None)
+
+    def _take_dead_letter(self, record: StoredRecord) -> None:
+        letter = shown.DeadLetterShown(
+            reason=_header(record, "reason"),
+            where=_header(record, "where"),
+            topic=self.topics.dead_letter,
+            partition=record.partition,
+            offset=record.offset,
+            at=record.timestamp_ms / 1000,
+        )
+        key = f"{record.partition}:{record.offset}"
+        self.changes.put(DEAD_LETTER, key, shown.encode(letter))
+        self.changes.rank(DEAD_LETTER, "recent", key, letter.at)
+        self.changes.rank(DEAD_LETTER, f"reason:{letter.reason}", key, letter.at)
+        self.changes.count("dead", letter.reason, _minute(record))
+
+    def _take_tally(self, record: StoredRecord) -> None:
+        if record.key != records.TALLY_KEY:
+            return
+        tally = records.decode_tally(record.value or b"")
+        key = str(record.partition)
+        before = self.tallies.get(key, records.Tally())
+        if tally.next_offset < before.next_offset:
+            return  # written late by a worker that had lost the partition
+        self.tallies[key] = tally
+        self.changes.put(TALLY, key, records.encode(tally))
+        self.changes.rank(TALLY, "partition", key, record.partition)
+        for outcome, number in _outcomes(tally).items():
+            more = number - _outcomes(before)[outcome]
+            if more:
+                self.changes.count("outcome", outcome, _minute(record), more)
+
+    def _encounter(self, key: str, record: StoredRecord) -> EncounterShown:
+        self.touched[key] = max(record.timestamp_ms / 1000, self.touched.get(key, 0.0))
+        return self.encounters.setdefault(key, EncounterShown(key))
+
+    def finish(self) -> None:
+        """What the touched documents came to."""
+        for name, source in self.sources.items():
+            self.changes.put(SOURCE, name, shown.encode(source))
+            self.changes.rank(SOURCE, "last", name, source.last_at)
+        for key, at in self.touched.items():
+            encounter = self.encounters[key]
+            self.changes.put(ENCOUNTER, key, shown.encode(encounter))
+            self.changes.rank(ENCOUNTER, "recent", key, at)
+            waits = [datetime.fromisoformat(f["opened_at"]).timestamp() for f in encounter.open_findings.values()]
+            self.changes.rank(ENCOUNTER, "waiting", key, min(waits) if waits else None)
+            self._lines_of(key, encounter)
+
+    def _lines_of(self, key: str, encounter: EncounterShown) -> None:
+        standing = encounter.newest.standing if encounter.newest else {}
+        for line in {**self.stood.get(key, {}), **standing}.values():
+            self._line(line, is_standing=line["claim_line_id"] in standing)
+
+    def _line(self, line: Line, *, is_standing: bool) -> None:
+        key = line["claim_line_id"]
+        coded, day = datetime.fromisoformat(line["coded_at"]).timestamp(), date.fromisoformat(line["service_date"])
+        self.changes.put(LINE, key, shown.encode(line) if is_standing else None)
+        self.changes.rank(LINE, "recent", key, coded if is_standing else None)
+        for index in ("day", f"code:{line['code']}"):
+            self.changes.rank(LINE, index, key, day.toordinal() if is_standing else None)
+
+
+def _outcomes(tally: records.Tally) -> dict[str, int]:
+    dead, ignored = sum(tally.dead.values()), sum(tally.ignored.values())
+    return {"applied": tally.applied, "duplicate": tally.duplicate, "dead": dead, "ignored": ignored}
+
+
+def _minute(record: StoredRecord) -> int:
+    return record.timestamp_ms // 60_000
+
+
+def _header(record: StoredRecord, name: str) -> str:
+    return next((value.decode(errors="replace") for key, value in record.headers if key == name), "")
+
+
+def _source(record: StoredRecord) -> str:
+    return _header(record, "source") or "(no sender)"
+
+
+def _encounter_id(record: StoredRecord) -> str:
+    return records.decode_closed(record.value or b"").encounter.encounter_id

@@ -1,0 +1,137 @@
+"""A synthetic day that a real worker has coded, projected: the read model shows what the topics hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import pytest
+
+from streams.claims import newest_sets
+from streams.demo.hospital_day import hospital_day
+from streams.read_model import shown
+from streams.read_model.following import follower_of
+from streams.read_model.projector import Projector, followed
+from streams.read_model.shelf import Shelf
+from tests.streams.brokers import Broker, EmbeddedBroker
+from tests.streams.play import Play
+from tests.streams.read_model.conftest import MakeShelf
+
+GARBAGE = b"not HL7 at all"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
+    """A broker with a coded day on it; nothing runs on it any more."""
+    made = EmbeddedBroker(tmp_path_factory.mktemp("day"))
+    day = [message.text for message in hospital_day(3, 20, date(2026, 3, 2))]
+    Play(made, [*day, GARBAGE]).run()
+    return made
+
+
+async def project(shelf: Shelf, broker: Broker, limit: int = 500) -> None:
+    async with follower_of(broker.settings, followed(broker.topics)) as follower:
+        projector = Projector(shelf, follower, broker.topics)
+        await projector.start()
+        while await projector.look(limit):
+            pass
+
+
+async def all_of(shelf: Shelf, kind: str, index: str) -> dict[str, Any]:
+    """Every document of an index, decoded."""
+    keys = [key for key, _ in await shelf.ranked(kind, index, 100_000)]
+    return {key: json.loads(value) for key, value in (await shelf.documents(kind, keys)).items()}
+
+
+async def everything(shelf: Shelf) -> dict[str, Any]:
+    indexes = (("encounter", "recent"), ("line", "recent"), ("finding", "open"), ("source", "last"))
+    more = (("dead_letter", "recent"), ("tally", "partition"))
+    return {kind: await all_of(shelf, kind, index) for kind, index in (*indexes, *more)}
+
+
+async def test_it_shows_what_the_topics_hold(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    shows = await everything(shelf)
+    lines = [json.loads(value) for _, _, value in await asyncio.to_thread(broker.read, broker.topics.claim_lines)]
+    standing = {line["claim_line_id"]: line for of in newest_sets(lines).values() for line in of}
+    assert shows["line"] == standing
+    assert standing
+    findings = {}
+    for _, _, value in await asyncio.to_thread(broker.read, broker.topics.worklist):
+        finding = json.loads(value)
+        findings[finding["finding_id"]] = finding
+    assert shows["finding"] == {key: one for key, one in findings.items() if one["resolved_at"] is None}
+    inbound = await asyncio.to_thread(broker.read, broker.topics.inbound)
+    assert sum(source["messages"] for source in shows["source"].values()) == len(inbound)
+    letters = await asyncio.to_thread(broker.read, broker.topics.dead_letter)
+    assert {(one["partition"]) for one in shows["dead_letter"].values()} == {number for number, _, _ in letters}
+    assert len(shows["dead_letter"]) == len(letters) > 0
+    await shelf.close()
+
+
+async def test_the_counts_by_minute_add_up_to_the_topics(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    inbound = await asyncio.to_thread(broker.read, broker.topics.inbound)
+    assert sum((await shelf.counts("received", 0)).values()) == len(inbound)
+    outcomes = await shelf.counts("outcome", 0)
+    assert sum(outcomes.values()) == len(inbound)
+    lines = [json.loads(value) for _, _, value in await asyncio.to_thread(broker.read, broker.topics.claim_lines)]
+    expected = Counter(f"{line['action']}|{line['code']}" for line in lines)
+    got: Counter[str] = Counter()
+    for (label, _), number in (await shelf.counts("lines", 0)).items():
+        got[label] += int(number)
+    assert got == expected
+    await shelf.close()
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+async def test_how_much_is_read_at_once_makes_no_difference(make_shelf: MakeShelf, broker: Broker, limit: int) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker, 100_000)
+    expected = await everything(shelf)
+    await shelf.clear()
+    await project(shelf, broker, limit)
+    assert await everything(shelf) == expected
+    await shelf.close()
+
+
+async def test_two_projectors_at_once_count_nothing_twice(make_shelf: MakeShelf, broker: Broker) -> None:
+    first, second = make_shelf(), make_shelf()
+    await asyncio.gather(project(first, broker, 5), project(second, broker, 11))
+    inbound = await asyncio.to_thread(broker.read, broker.topics.inbound)
+    assert sum((await first.counts("received", 0)).values()) == len(inbound)
+    sources = await all_of(first, "source", "last")
+    assert sum(source["messages"] for source in sources.values()) == len(inbound)
+    await first.close()
+    await second.close()
+
+
+async def test_a_rebuild_ends_in_the_same(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    expected = await everything(shelf)
+    async with follower_of(broker.settings, followed(broker.topics)) as follower:
+        projector = Projector(shelf, follower, broker.topics)
+        await projector.rebuild()
+        while await projector.look():
+            pass
+    assert await everything(shelf) == expected
+    await shelf.close()
+
+
+async def test_an_encounter_shows_its_newest_claim_set_and_its_snapshot(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    for key, document in (await all_of(shelf, "encounter", "recent")).items():
+        encounter = shown.decode_encounter(json.dumps(document).encode())
+        assert encounter.encounter_id == key
+        versions = [claim_set.version for claim_set in encounter.claim_sets]
+        assert versions == sorted(set(versions))
+        snapshot = json.loads(bytes(encounter.encounter))
+        assert snapshot["encounter_id"] == key
+    await shelf.close()
