@@ -20,12 +20,13 @@ COMMANDS = {
     "listen": "the MLLP listener",
     "send": "send HL7 files over MLLP",
     "topics": "what lies on the broker: counts, lag, records",
+    "dead-letters": "what could not be used, why and where; sending it again",
     "import": "a quarterly CMS table into the site's store",
     "tables": "which published tables were imported",
     "settings": "every setting, its value, source and meaning",
 }
 # `import` is a word of Python's.
-MODULES = {"import": "imports"}
+MODULES = {"import": "imports", "dead-letters": "dead_letters"}
 
 
 class Commands(click.Group):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from faust.types import TP, StreamT
 from streams import records
 from streams.apply import Applier, Inbound
 from streams.claims import Issuer
-from streams.dead_letters import Origin, Why, dead_letter
+from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.intake import Message, batches
 from streams.metrics import WorkerMetrics
 from streams.progress import MessagesSkipped
@@ -63,7 +63,8 @@ class Desk:
                 # Where and which error, never its text: it may hold what the record held.
                 log.error("coding failed at %s: %s", origin, type(wrong).__name__)
                 why = Why(f"CODING_{type(wrong).__name__}")
-                out.append(dead_letter(self.topics.dead_letter, message.key or b"", message.value or b"", origin, why))
+                key, value = message.key or b"", message.value or b""
+                out.append(dead_letter(self.topics.dead_letter, key, value, origin, why, tries=_tries(message.headers)))
                 continue
             out += of_encounter
             lines += issued
@@ -166,11 +167,21 @@ def _inbound(message: Message) -> Inbound:
         offset=message.offset,
         key=message.key or b"",
         value=message.value or b"",
-        received_at=_seconds(received) or message.timestamp or time.time(),
+        received_at=_number(received) or message.timestamp or time.time(),
+        tries=_tries(message.headers),
     )
 
 
-def _seconds(header: bytes | None) -> float:
+def _tries(headers: Iterable[tuple[str, bytes]] | None) -> Tries:
+    """The history of a message that was a dead letter before."""
+    found = {name: value for name, value in headers or () if name in ("replayed_from", "replays")}
+    if not found:
+        return NO_TRIES
+    replayed_from = found.get("replayed_from", b"").decode("utf-8", "replace")
+    return Tries(replayed_from=replayed_from, replays=int(_number(found.get("replays"))))
+
+
+def _number(header: bytes | None) -> float:
     try:
         return float(header or b"0")
     except ValueError:

@@ -11,7 +11,7 @@ from hl7_parsers.events import Message
 from streams import records
 from streams.assemble import Site, assemble, encounter_of, has_running_infusion
 from streams.close import NEVER, DueIndex, Patience, Standing
-from streams.dead_letters import Origin, Why, dead_letter
+from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.embedded.records import Record
 from streams.progress import MessagesSkipped, skipped
 from streams.records import ClosedEncounter, CloseFact, Command, Fact, MessageFact, Tally
@@ -33,6 +33,7 @@ class Inbound:
     key: bytes
     value: bytes
     received_at: float  # seconds since 1970: the listener's clock, else the broker's
+    tries: Tries = NO_TRIES  # of a message that was a dead letter before
 
     @property
     def origin(self) -> Origin:
@@ -150,6 +151,7 @@ class Applier:
             if inbound.offset >= tally.next_offset:
                 tally.next_offset = inbound.offset + 1
                 tally.count(outcome, reason)
+                tally.replayed += inbound.tries.replays > 0
         for number, encounter in touched:
             out += self._settle(number, encounter)
         # Last, so that in the same record batch no message is counted whose fact is not there.
@@ -203,7 +205,8 @@ class Applier:
         return [Record(self.topics.events, key, records.encode(event)) for event in message.events]
 
     def _dead(self, inbound: Inbound, out: list[Record], why: Why) -> tuple[str, str]:
-        out.append(dead_letter(self.topics.dead_letter, inbound.key, inbound.value, inbound.origin, why))
+        tries = inbound.tries._replace(received_at=inbound.received_at)
+        out.append(dead_letter(self.topics.dead_letter, inbound.key, inbound.value, inbound.origin, why, tries=tries))
         return "dead", why.reason
 
     def _keep(self, number: int, encounter: bytes, fact_id: bytes, fact: Fact, out: list[Record]) -> bool:

@@ -43,7 +43,8 @@ class WorkerMetrics(Metrics):
         self._lag = Gauge("dripcode_lag_messages", "Messages waiting, by topic", ["topic"], registry=registry)
         self._balance = Gauge(
             "dripcode_balance_messages",
-            "What became of the messages of the partitions owned, since the topics began",
+            "What became of the messages of the partitions owned, since the topics began; received is the sum, and "
+            "replayed tells how many of them were dead letters sent again",
             ["outcome"],
             registry=registry,
         )
@@ -57,6 +58,7 @@ class WorkerMetrics(Metrics):
         self._open.set(sum(len(partition.due) for partition in applier.partitions.values()))
         tallies = [partition.tally for partition in applier.partitions.values()]
         self._balance.labels("received").set(sum(tally.received for tally in tallies))
+        self._balance.labels("replayed").set(sum(tally.replayed for tally in tallies))
         self._balance.labels("applied").set(sum(tally.applied for tally in tallies))
         self._balance.labels("duplicate").set(sum(tally.duplicate for tally in tallies))
         self._balance.labels("dead").set(sum(sum(tally.dead.values()) for tally in tallies))

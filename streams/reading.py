@@ -27,6 +27,10 @@ class Reader(Protocol):
         """How many records the topic got in all, and how many the worker has not acknowledged."""
         ...
 
+    async def committed(self, topic: str) -> dict[int, int]:
+        """The next offset that the worker has to do, by partition; 0 where it did nothing yet."""
+        ...
+
 
 @asynccontextmanager
 async def reader_of(settings: Settings) -> AsyncIterator[Reader]:
@@ -60,6 +64,10 @@ class EmbeddedReader:
     async def sizes(self, topic: str) -> tuple[int, int]:
         highwaters = [self.store.highwater(topic, n) for n in range(self._partitions(topic))]
         return sum(highwaters), sum(self.store.lag(self.group, topic).values())
+
+    async def committed(self, topic: str) -> dict[int, int]:
+        numbers = range(self._partitions(topic))
+        return {number: self.store.committed(self.group, (topic, number)) or 0 for number in numbers}
 
     def fresh(self, topic: str) -> list[StoredRecord]:
         """What `new` gives, for callers without a loop."""
@@ -106,6 +114,10 @@ class KafkaReader:
         done = [await self.consumer.committed(tp) for tp in tps]
         waiting = sum(ends[tp] - (starts[tp] if at is None else at) for tp, at in zip(tps, done, strict=True))
         return sum(ends.values()), waiting
+
+    async def committed(self, topic: str) -> dict[int, int]:
+        tps = [TopicPartition(topic, number) for number in range(self.partitions)]
+        return {tp.partition: await self.consumer.committed(tp) or 0 for tp in tps}
 
 
 def stored(record: Any) -> StoredRecord:

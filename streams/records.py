@@ -65,6 +65,7 @@ class Tally(Progress, omit_defaults=True):
     """
 
     applied: int = 0
+    replayed: int = 0  # of the received, how many were dead letters sent again
     duplicate: int = 0
     dead: dict[str, int] = msgspec.field(default_factory=dict)
     ignored: dict[str, int] = msgspec.field(default_factory=dict)
@@ -85,6 +86,7 @@ class Tally(Progress, omit_defaults=True):
     def add(self, other: Tally) -> None:
         """Take another partition's figures in."""
         self.applied += other.applied
+        self.replayed += other.replayed
         self.duplicate += other.duplicate
         for mine, theirs in ((self.dead, other.dead), (self.ignored, other.ignored)):
             for reason, number in theirs.items():

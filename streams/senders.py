@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hl7_parsers
-from hl7_parsers import ProfileError, SenderProfile, load_profile, profile_names, read_profile
+from hl7_parsers import ProfileError, SenderProfile, UnreadableMessage, load_profile, profile_names, read_profile
 from hl7_parsers.events import Message
 from streams.settings import Settings, SettingsError
 
@@ -33,6 +33,7 @@ def parser_of(settings: Settings) -> Callable[[bytes], Message]:
     standard = _in_zone(hl7_parsers.STANDARD, settings.time_zone, "setting 'time_zone'")
     if not settings.sender_map:
         return lambda raw: hl7_parsers.parse_message(raw, standard)
+    is_strict = settings.unknown_senders == "dead-letter"
     profiles = {
         (sender.application, sender.facility): profile for sender, profile in read_sender_map(settings.sender_map)
     }
@@ -40,8 +41,12 @@ def parser_of(settings: Settings) -> Callable[[bytes], Message]:
     def parse(raw: bytes) -> Message:
         seen = hl7_parsers.peek(raw)
         ways = ((seen.application, seen.facility), (seen.application, ""), ("", seen.facility), ("", ""))
-        profile = next((profiles[way] for way in ways if way in profiles), standard)
-        return hl7_parsers.parse_message(raw, profile)
+        profile = next((profiles[way] for way in ways if way in profiles), None)
+        if profile is None and is_strict and seen.is_readable:
+            raise UnreadableMessage(
+                "UNKNOWN_SENDER", "MSH-3", "name the sender in sender_map, then replay", seen.control_id[:80]
+            )
+        return hl7_parsers.parse_message(raw, profile or standard)
 
     return parse
 

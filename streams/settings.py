@@ -66,6 +66,7 @@ class Settings:
     policy: str = _meaning("TOML file with the site's policy switches; empty: the preset alone", "")
     formulary: str = _meaning("CSV with the site's drugs; empty: the built-in formulary alone", "")
     sender_map: str = _meaning("TOML file: sender (MSH-3, MSH-4) to profile and time zone; empty: none", "")
+    unknown_senders: str = _meaning("whom sender_map does not name: standard (read so) or dead-letter", "standard")
     time_zone: str = _meaning("IANA zone of times that carry no offset, and of local dates", "")
     close_after_discharge: timedelta = _meaning("grace between the discharge and the claim", timedelta(hours=4))
     close_after_quiet: timedelta = _meaning("close when nothing came and nothing runs for so long", timedelta(hours=24))
@@ -117,6 +118,7 @@ _READERS: Mapping[type, Callable[[str], Any]] = {
 _STORED = ("accept", "error", "reject")
 _UNSTORED = ("close", "error", "reject")
 _CHOICES = {
+    "unknown_senders": ("standard", "dead-letter"),
     "mllp_tls_minimum": ("1.2", "1.3"),
     "ack_when_not_stored": _UNSTORED,
     "ack_when_too_long": _UNSTORED,

@@ -18,6 +18,7 @@ class Topics:
     claim_lines: str  # key encounter, value a claim line
     worklist: str  # key encounter, value a finding
     dead_letter: str  # key as inbound, value the message as received
+    replays: str  # key a dead letter's id, value the note that it was sent again
     facts_changelog: str  # compacted: the facts table
     claim_sets_changelog: str  # compacted: the claim sets table
 
@@ -33,6 +34,7 @@ class Topics:
             self.claim_lines,
             self.worklist,
             self.dead_letter,
+            self.replays,
         )
 
 
@@ -55,6 +57,7 @@ def topics_of(settings: Settings) -> Topics:
         claim_lines=f"{prefix}claim.lines",
         worklist=f"{prefix}coding.worklist",
         dead_letter=f"{prefix}hl7.dead-letter",
+        replays=f"{prefix}hl7.dead-letter.replays",
         facts_changelog=f"{app}-{FACTS_TABLE}-changelog",
         claim_sets_changelog=f"{app}-{CLAIM_SETS_TABLE}-changelog",
     )

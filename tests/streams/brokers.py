@@ -114,7 +114,10 @@ class KafkaBroker(_Readable):
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
         await producer.start()
         try:
-            await producer.send_and_wait(record.topic, record.value, key=record.key, partition=record.partition)
+            headers = list(record.headers)
+            await producer.send_and_wait(
+                record.topic, record.value, key=record.key, partition=record.partition, headers=headers
+            )
         finally:
             await producer.stop()
 

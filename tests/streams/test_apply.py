@@ -94,6 +94,7 @@ def test_every_message_is_counted_by_what_became_of_it() -> None:
         "topic": TOPICS.inbound.encode(),
         "partition": b"0",
         "offset": b"1",
+        "received_at": b"0.000",
     }
     assert dead[0].value == b"nobody"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hl7_parsers import HL7Error
 from streams.senders import parser_of, read_sender_map
 from streams.settings import Settings, SettingsError, load_settings
 
@@ -74,3 +75,15 @@ def test_a_map_that_cannot_be_used_names_the_row(tmp_path: Path, text: str, said
         read_sender_map(str(path))
     assert said in str(wrong.value)
     assert "senders.toml" in str(wrong.value) or "nowhere.toml" in str(wrong.value)
+
+
+def test_a_sender_that_the_map_does_not_name_is_read_as_standard_or_put_aside_as_the_site_says(tmp_path: Path) -> None:
+    text = '[[sender]]\napplication = "OTHER"\n'
+    assert parser_of(settings(tmp_path, text))(message("MAR", "NORTH")).header.application == "MAR"
+    strict = parser_of(settings(tmp_path, text, unknown_senders="dead-letter"))
+    with pytest.raises(HL7Error) as refused:
+        strict(message("MAR", "NORTH"))
+    assert (refused.value.reason, refused.value.place, refused.value.control_id) == ("UNKNOWN_SENDER", "MSH-3", "C1")
+    assert strict(message("OTHER", "NORTH")).header.application == "OTHER"
+    with pytest.raises(HL7Error, match="NO_HEADER"):
+        strict(b"hello")
