@@ -12,6 +12,7 @@ from coding.contest import Claim, Running, code_sites
 from coding.drugs import Formulary
 from coding.encounter import Encounter, Setting
 from coding.findings import is_holding, without_line
+from coding.neighbours import without_company
 from coding.overlap import Concurrent
 from coding.policy import Policy
 from coding.presence import first_date, presence_of
@@ -46,10 +47,10 @@ def code_encounter(
     record = Record(policy, claim.rules, presence, claim.is_office)
     given, notes = screen(encounter, formulary, record)
     drafts, more = _drafts(with_sites(given), claim)
-    drafts = dated(drafts, claim.rules, policy, presence.zone)
+    drafts, part_of = without_company(dated(drafts, claim.rules, policy, presence.zone))
     drafts, cut = _edited(drafts, claim, day)
     version = tables.version_on(day, encounter.setting)
-    return lines.finish(encounter, drafts, notes + more + cut + remarks, policy, version)
+    return lines.finish(encounter, drafts, notes + more + part_of + cut + remarks, policy, version)
 
 
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:

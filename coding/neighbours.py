@@ -6,10 +6,11 @@ from coding.bench import Bench
 from coding.checks import DRAWS, has_word, said_of
 from coding.encounter import Route
 from coding.rules import NeighbourRules, read_toml
-from coding.services import Given
+from coding.services import Draft, Given, Note
 
 OWN_CODE_TAGS = {"pemivibart", "declotting_only", *DRAWS}
 PURPOSES = {"declotting": "declotting", "tocilizumab": "covid"}  # tag of a product: words that give it its own code
+INCLUDED_AS = {"FLUSH_ALONE": "FLUSH_INCLUDED", "DRAW_ALONE": "DRAW_INCLUDED"}
 ORAL_OR_NASAL = {Route.ORAL, Route.OTHER}
 
 
@@ -53,11 +54,20 @@ def blood(ones: list[Given], bench: Bench) -> None:
 
 
 def flushes(ones: list[Given], bench: Bench) -> None:
-    """Leave flushes out; the flush of an implanted device is a line of its own when nothing else was given."""
-    alone = len(bench.claim.encounter.administrations) == len(ones) and _is_of_implanted_device(ones[0])
-    if alone:
-        bench.add(ones[0], bench.rules.neighbours.device_flush_code, "DEVICE_FLUSH", "FLUSH_ALONE")
-    bench.leave("FLUSH_INCLUDED", ones[1:] if alone else ones)
+    """Leave flushes out, but the first of an implanted device on a date: it may be alone on it."""
+    code = bench.rules.neighbours.device_flush_code
+    first = _first_of_dates([one for one in ones if _is_of_implanted_device(one)])
+    for one in first:
+        bench.add(one, code, "DEVICE_FLUSH", "FLUSH_ALONE")
+    bench.leave("FLUSH_INCLUDED", [one for one in ones if one not in first])
+
+
+def _first_of_dates(ones: list[Given]) -> list[Given]:
+    """Return the first administration of each date."""
+    of_date: dict[object, Given] = {}
+    for one in ones:
+        of_date.setdefault(one.start_date, one)
+    return list(of_date.values())
 
 
 def _is_of_implanted_device(one: Given) -> bool:
@@ -68,13 +78,30 @@ def _is_of_implanted_device(one: Given) -> bool:
 
 
 def draws(ones: list[Given], bench: Bench) -> None:
-    """Leave blood draws from access devices out; one is a line of its own when nothing else was given."""
-    rules = bench.rules.neighbours
-    alone = len(bench.claim.encounter.administrations) == len(ones)
-    if alone:
-        code = rules.device_draw_code if ones[0].identity.tag == "device_draw" else rules.catheter_draw_code
-        bench.add(ones[0], code, "DRAW", "DRAW_ALONE")
-    bench.leave("DRAW_INCLUDED", ones[1:] if alone else ones)
+    """Leave blood draws from access devices out, but the first on a date: it may be alone on it."""
+    rules, first = bench.rules.neighbours, _first_of_dates(ones)
+    for one in first:
+        code = rules.device_draw_code if one.identity.tag == "device_draw" else rules.catheter_draw_code
+        bench.add(one, code, "DRAW", "DRAW_ALONE")
+    bench.leave("DRAW_INCLUDED", [one for one in ones if one not in first])
+
+
+def without_company(drafts: list[Draft]) -> tuple[list[Draft], list[Note]]:
+    """Return the drafts; flushes and draws that have other services on their date are part of these.
+
+    Of two that are alone on a date the first stays. Source: CPT on 96523, 36591 and 36592.
+    """
+    lonely = [draft for draft in drafts if draft.flags and draft.flags[0] in INCLUDED_AS]
+    if not lonely:
+        return drafts, []
+    busy = {draft.service_date for draft in drafts if draft not in lonely}
+    notes: list[Note] = []
+    for draft in lonely:
+        if draft.service_date in busy:
+            notes.append(Note(INCLUDED_AS[draft.flags[0]], draft.service.ids))
+            drafts = [one for one in drafts if one is not draft]
+        busy.add(draft.service_date)
+    return drafts, notes
 
 
 def own_codes(ones: list[Given], bench: Bench) -> None:

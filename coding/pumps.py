@@ -17,7 +17,7 @@ def pumps(ones: list[Given], bench: Bench) -> None:
     """Code the start, or the refill, of a pump that the patient carries."""
     rules = bench.rules.chemotherapy
     on_clinics_pump = bench.policy.prolonged_pump == "G0498"
-    for one in ones:
+    for one in _with_own_code(ones, bench):
         edge = ("BOUNDARY_MINUTE",) if minutes_of(one.stretches) == rules.prolonged_minutes + 1 else ()
         if is_implanted_pump(one.administration):
             bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")
@@ -28,6 +28,20 @@ def pumps(ones: list[Given], bench: Bench) -> None:
         else:
             code = rules.clinic_pump_code if on_clinics_pump else rules.prolonged_pump_code
             bench.add(one, code, "PUMP_START", *edge)
+
+
+def _with_own_code(ones: list[Given], bench: Bench) -> list[Given]:
+    """Return the pumps without the refills of a drug that goes home on the clinic's pump: they are in its code.
+
+    Source: AAPC on A55134 and G0498.
+    """
+    if bench.policy.prolonged_pump != "G0498":
+        return ones
+    portable = [one for one in ones if one.family is Family.CHEMOTHERAPY and not is_implanted_pump(one.administration)]
+    clinics = {one.identity.ingredient for one in portable if not _is_refill(one)}
+    within = [one for one in portable if _is_refill(one) and one.identity.ingredient in clinics]
+    bench.leave("PUMP_INCLUDED", within)
+    return [one for one in ones if one not in within]
 
 
 def _is_refill(one: Given) -> bool:
