@@ -10,16 +10,21 @@ INSTALLED_FOR_TESTS := .venv/.installed-for-tests
 
 # Where the third-party acceptance material is, if it is: its scorer and its published scenarios.
 SHARED ?= ../shared
+# The corpus of messages by others: its index and sequences may lie elsewhere; the files they name are in SHARED/hl7.
+HL7_INDEX ?= $(SHARED)/hl7/index.jsonl
+HL7_SEQUENCES ?= $(SHARED)/hl7/sequences.json
+# Least agreement with the index, in each of its folders.
+HL7_GOAL ?= 0.95
 # Fewest published scenarios that must match, in each dialect. It only goes up.
 SCENARIO_FLOOR := 50
 # More arguments for pytest: make test ARGS="-k hydration"
 ARGS ?=
 
-.PHONY: help demo test lint servers acceptance faults bench mutation clean
+.PHONY: help demo test lint servers acceptance acceptance-hl7 faults bench mutation clean
 
 help:  ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-	    printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	    printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 demo: $(INSTALLED)  ## Code a synthetic hospital day, from MLLP to claim lines, then exit
 	@.venv/bin/dripcode demo --once
@@ -42,6 +47,14 @@ acceptance: $(INSTALLED_FOR_TESTS)  ## Score against the published scenarios in 
 	    $(PYTHON_HERE) -m tests.acceptance.published_scenarios "$(SHARED)" --floor $(SCENARIO_FLOOR) \
 	        --command ".venv/bin/dripcode code"; \
 	    DRIPCODE_SHARED="$$(cd "$(SHARED)" && pwd)" $(PYTHON_HERE) -m pytest tests/acceptance $(ARGS); \
+	fi
+
+acceptance-hl7: $(INSTALLED_FOR_TESTS)  ## Read the messages by others that HL7_INDEX and HL7_SEQUENCES name, in SHARED/hl7
+	@if [ ! -d "$(SHARED)/hl7" ]; then \
+	    echo "No messages in $(SHARED)/hl7: not run. SHARED=FOLDER names another place."; \
+	else \
+	    $(PYTHON_HERE) -m tests.acceptance.hl7_corpus --folder "$(SHARED)/hl7" --index "$(HL7_INDEX)" \
+	        --sequences "$(HL7_SEQUENCES)" --goal $(HL7_GOAL) $(ARGS); \
 	fi
 
 faults: $(INSTALLED_FOR_TESTS) servers  ## Kill the worker in the middle of synthetic days, on both brokers, and compare with an oracle

@@ -39,7 +39,7 @@ FAMILIES = {
     DrugClass.VACCINE: Family.OTHER,
 }
 
-VACCINE_SYSTEMS = {"CVX", "HL70292"}
+OF_SYSTEMS = {"CVX": DrugClass.VACCINE, "HL70292": DrugClass.VACCINE, "ISBT128": DrugClass.BLOOD_PRODUCT}
 
 
 def identify(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:
@@ -79,8 +79,8 @@ def _looked_up(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
 
 
 def _class_by_system(drug: Drug) -> DrugClass | None:
-    """Return the class that all drugs of a code system have: CVX, table 0292 of HL7, holds vaccines alone."""
-    return DrugClass.VACCINE if drug.code_system.upper() in VACCINE_SYSTEMS else None
+    """Return the class that all products of a code system have: vaccines in CVX (table 0292), blood in ISBT 128."""
+    return OF_SYSTEMS.get(drug.code_system.upper())
 
 
 def _class_by_policy(drug: Drug, ingredient: str, policy: Policy) -> DrugClass | None:

@@ -130,6 +130,7 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""  # NTE and RXA-9 text: kept for KVO, flush, second-site wording
     indication: str = ""  # RXA-19
     ordered_minutes: int | None = None  # RXE-22, TQ1: planned, never billable by itself
+    blood_unit: str = ""  # the unit's number, where the row is of a transfusion
     pump: str = ""  # in a pump's own report: device and channel; "" in a charted record
     delivered: Quantity | None = None  # what the pump has counted until then
 

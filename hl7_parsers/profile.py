@@ -61,6 +61,7 @@ class SenderProfile:
     components_from: str = "RXE"
     equal_times: str = "open"
     indication_field: int = 19
+    blood_unit_field: int = 0
 
     def __post_init__(self) -> None:
         if self.time_zone:

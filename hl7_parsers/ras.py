@@ -136,6 +136,8 @@ def _event(mixture: Mixture, shared: Draft, times: Times, profile: SenderProfile
     _put_method(rxa, meaning, draft)
     _put_parts(mixture, draft, profile)
     _put_texts(mixture, draft, profile)
+    if profile.blood_unit_field:
+        _put_blood(rxa, draft, profile)
     kind = _kind(meaning, start, stop, draft.values.get("action", Action.ADD))
     return kind(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
 
@@ -283,6 +285,13 @@ def _is_same_drug(one: Code, other: Code) -> bool:
     if one.id and other.id:
         return one.id == other.id
     return (not other.id and not other.text) or one.text.casefold() == other.text.casefold()
+
+
+def _put_blood(rxa: Segment, draft: Draft, profile: SenderProfile) -> None:
+    """The number of a unit of blood. A drug's row has an order or a unit of measure, and a lot number in that field."""
+    has_order = "placer" in draft.values or "filler" in draft.values
+    if not has_order and not rxa.text(7) and (number := rxa.text(profile.blood_unit_field)):
+        draft.put("blood_unit", number, at(rxa, profile.blood_unit_field))
 
 
 def _put_texts(mixture: Mixture, draft: Draft, profile: SenderProfile) -> None:

@@ -197,7 +197,7 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
     indication = str(value("indication"))
     return coding.Administration(
         administration_id=administration_id,
-        drug=_drug(cast(hl7.Code, value("drug", hl7.Code()))),
+        drug=_drug(cast(hl7.Code, value("drug", hl7.Code())), is_blood=bool(newest(draft, "blood_unit", ""))),
         components=tuple(_drug(part.drug) for part in cast("tuple[hl7.Component, ...]", value("components", ()))),
         route=coding.Route(str(value("route", "unknown"))),
         method=coding.Method(str(value("method", "unknown"))),
@@ -226,8 +226,9 @@ _ML = frozenset({"ml", "mls"})
 _ML_PER_HOUR = frozenset({"ml/hr", "ml/h", "ml/hour", "mls/hr"})
 
 
-def _drug(code: hl7.Code) -> coding.Drug:
-    return coding.Drug(code=code.id, code_system=code.system, name=code.text)
+def _drug(code: hl7.Code, *, is_blood: bool = False) -> coding.Drug:
+    """A drug as the record names it. What has a unit's number is a product by ISBT 128, which holds blood alone."""
+    return coding.Drug(code=code.id, code_system="ISBT128" if is_blood else code.system, name=code.text)
 
 
 def _completion(draft: Draft) -> coding.Completion:

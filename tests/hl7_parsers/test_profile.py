@@ -189,6 +189,20 @@ def test_a_wrong_profile_says_the_line_and_what_was_meant(text: str, says: str) 
     assert says in str(wrong.value)
 
 
+@pytest.mark.parametrize(
+    ("segments", "unit"),
+    [
+        ([rxa({5: "CODE^RBC", 7: "", 15: "W0001-00"})], "W0001-00"),
+        ([ORC, rxa({5: "CODE^RBC", 7: "", 15: "W0001-00"}), RXR], ""),
+        ([rxa({7: "mL", 15: "LOT9"})], ""),
+        ([rxa({7: ""})], ""),
+    ],
+)
+def test_epics_blood_has_a_unit_and_no_order(segments: list[str], unit: str) -> None:
+    assert read("epic", *segments).blood_unit == unit
+    assert read("standard", *segments).blood_unit == ""
+
+
 def test_a_planned_end_is_no_stop() -> None:
     event = read("chimio", ORC, rxa({1: "IDT1"}), RXR)
     assert type(event) is events.AdministrationStarted

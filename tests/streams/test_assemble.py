@@ -335,3 +335,12 @@ def test_pharmacys_word_on_an_order_counts_before_the_prescribers() -> None:
     assert one.route is coding.Route.INTRAVENOUS
     (other,) = administrations(orders[1], message(plain))
     assert other.route is coding.Route.ORAL
+
+
+def test_a_unit_of_blood_is_a_transfusion_and_no_infusion() -> None:
+    event = hl7.AdministrationGiven(
+        at=clock("09:00"), stop=clock("09:30"), drug=Code("E0000", "UNIT"), blood_unit="W0001", route="intravenous"
+    )
+    one = encounter(message(event))
+    coded = coding.code_encounter(one, coding.load_policy(coding.Setting.FACILITY), coding.default_formulary())
+    assert [line.code for line in coded.lines] == ["36430"]
