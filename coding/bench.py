@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from coding.claim import Role
 from coding.contest import Claim
 from coding.dates import local_date
 from coding.encounter import Encounter
+from coding.frozen import replace
 from coding.hours import additional_hours
 from coding.overlap import further_hours
 from coding.policy import Policy

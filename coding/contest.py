@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import tzinfo
 
 from coding import hydration, modifiers
 from coding.claim import Family
 from coding.encounter import Encounter
-from coding.frozen import frozen
+from coding.frozen import frozen, replace
 from coding.initial import Initial, choose_initial, contest_key
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date
 from functools import cache
 
 from coding.contest import Claim
 from coding.findings import is_holding
+from coding.frozen import replace
 from coding.policy import Policy
 from coding.published import Edits, UnitLimit
 from coding.services import Draft, Note

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from coding.claim import Family, Role
+from coding.frozen import replace
 from coding.initial import Initial
 from coding.policy import Policy
 from coding.rules import Rules

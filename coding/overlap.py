@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from coding.claim import Family, Reason, Role
-from coding.frozen import frozen
+from coding.frozen import frozen, replace
 from coding.hours import additional_hours, repeat_hours
 from coding.initial import Initial
 from coding.policy import Policy

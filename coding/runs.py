@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from coding.dates import MINUTE
+from coding.frozen import replace
 from coding.policy import Policy
 from coding.rules import Limits
 from coding.services import Given

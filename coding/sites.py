@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 
 from coding.encounter import Administration, Route
+from coding.frozen import replace
 from coding.services import Given
 
 VASCULAR = {Route.INTRAVENOUS, Route.UNKNOWN}

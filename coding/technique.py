@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from coding.claim import Family, Reason
@@ -10,6 +9,7 @@ from coding.dates import MINUTE, instant
 from coding.devices import is_portable_pump
 from coding.encounter import Completion
 from coding.findings import is_holding, without_line
+from coding.frozen import frozen, replace
 from coding.hours import additional_hours
 from coding.policy import Policy
 from coding.rules import Rules
@@ -30,6 +30,16 @@ class Sorted(NamedTuple):
     services: list[Service]
     held: list[Given]
     notes: list[Note]
+
+
+@frozen
+class Counted:
+    """What a run counts as, and why."""
+
+    technique: Technique
+    minutes: int
+    flags: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted:
@@ -97,7 +107,7 @@ def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
     if run.parts:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.parts), minutes=minutes))
     technique = PUSH if rule == "SHORT_INFUSION" else INFUSION
-    return _service(run if flags is run.flags else replace(run, flags=flags), technique, minutes, reasons, rules)
+    return _service(run, Counted(technique, minutes, flags, reasons), rules)
 
 
 def _was_stopped(run: Given) -> bool:
@@ -109,10 +119,10 @@ def _was_stopped(run: Given) -> bool:
 def _push_service(one: Given, rules: Rules, policy: Policy) -> Service:
     """Return an administration as a push: recorded as one, or without running time."""
     rule = "PUSH" if one.administration.method in BY_HAND else "PUSH_WITHOUT_TIME"
-    return _service(one, PUSH, minutes_of(one.stretches), (policy.wording[rule].say(),), rules)
+    return _service(one, Counted(PUSH, minutes_of(one.stretches), one.flags, (policy.wording[rule].say(),)), rules)
 
 
-def _service(run: Given, technique: Technique, minutes: int, reasons: tuple[Reason, ...], rules: Rules) -> Service:
+def _service(run: Given, counted: Counted, rules: Rules) -> Service:
     """Return a run of one drug as a service."""
     identity, family, stretches, start, day = run.identity, run.family, run.stretches, run.start, run.start_date
     assert day is not None
@@ -121,17 +131,17 @@ def _service(run: Given, technique: Technique, minutes: int, reasons: tuple[Reas
         tuple(sorted(run.ids)) if run.parts else run.ids,
         identity.ingredient,
         family,
-        technique,
+        counted.technique,
         run.site,
         stretches,
         start,
         stretches[-1][1] if stretches else start,
-        minutes,
+        counted.minutes,
         day,
-        rank_of(family, technique, rules),
+        rank_of(family, counted.technique, rules),
         identity.resource_rank,
-        run.flags,
-        reasons,
+        counted.flags,
+        counted.reasons,
     )
 
 
