@@ -69,7 +69,7 @@ def inside(stretches: Stretches, start: int, stop: int, presence: Presence) -> t
         return (), ("INPATIENT",)
     if arrived is not None and (stop < arrived or (stretches and stop == arrived)):
         return stretches, ("GIVEN_BEFORE_ARRIVAL",)
-    if departed is not None and start > departed:
+    if departed is not None and (start > departed or (stretches and start == departed)):
         return stretches, ("GIVEN_AFTER_DEPARTURE",)
     if not stretches:
         return stretches, ()
@@ -87,4 +87,6 @@ def _clipped(stretches: Stretches, start: int, stop: int, presence: Presence) ->
     for since, until in presence.inpatient:
         if since < stop and start < until:
             kept, kinds = (*within(kept, start, since), *within(kept, until, stop)), (*kinds, "STATUS_CHANGE")
-    return (kept, kinds) if kept else ((), ("INPATIENT",))
+    if kept:
+        return kept, kinds
+    return ((), ("INPATIENT",)) if presence.inpatient else (stretches, (*kinds, "GIVEN_AFTER_DEPARTURE"))

@@ -61,6 +61,8 @@ class Scenario:
 
     def _shown(self, line: ClaimLine) -> tuple[str, ...]:
         details = {
+            "drug": line.drug.name.replace(" ", "_"),
+            "site": line.access_site.replace(" ", "_"),
             "day": str((line.service_date - self.day).days),
             "minutes": str(line.minutes),
             "mods": ",".join(line.modifiers),

@@ -58,5 +58,20 @@ def test_a_payer_may_take_one_initial_a_day():
     assert sorted(line.code for line in whole.lines) == ["96361", "96375", "96413", "96415"]
 
 
+def test_one_initial_a_day_ends_with_the_last_departure():
+    morning = replace(MORNING, departed_at=build.at("12:00"))
+    evening = replace(afternoon("15:00"), departed_at=build.at("15:40"))
+    (whole,) = day(evening, morning, second_visit="one_per_day", second_site="downgrade")
+    assert whole.encounter_id == "E1"
+    assert {line.code: line.minutes for line in whole.lines}["96361"] == 40
+
+
+def test_an_encounter_without_times_comes_first_and_sets_nothing_apart():
+    untimed = replace(build.encounter([build.administration("a9", "ondansetron", "push", "-", "-")]), encounter_id="E0")
+    first, second = day(MORNING, untimed)
+    assert (first.encounter_id, first.lines) == ("E0", ())
+    assert told(second) == [("96413", ()), ("96415", ())]
+
+
 def test_no_encounter_is_no_claim():
     assert day(second_visit="one_per_day") == day() == ()

@@ -84,6 +84,12 @@ def test_a_policy_that_cannot_be_used_is_refused_on_reading(text, said):
         read_policy_overrides(text, "p.toml")
 
 
+def test_a_range_has_both_its_ends():
+    for minutes in (0, 30):
+        policy = load_policy(Setting.FACILITY, "", {"bag_gap_tolerance_min": minutes})
+        assert policy.bag_gap_tolerance_min == minutes
+
+
 def test_a_switch_that_is_a_number_or_nothing_may_be_off():
     assert load_policy(Setting.FACILITY, "", {"kvo_rate_ml_h": "off"}).kvo_rate_ml_h is None
 

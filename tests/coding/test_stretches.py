@@ -52,3 +52,10 @@ def test_minutes_after_a_pause_are_counted_past_it():
 
 def test_the_rest_of_a_minute_is_dropped_once():
     assert minutes_of([(0, MINUTE // 2), (MINUTE, MINUTE + MINUTE // 2)]) == 1
+
+
+def test_nothing_left_is_no_stretch_of_no_length():
+    covered = Covered([(0, 10 * MINUTE), (20 * MINUTE, 30 * MINUTE)])
+    assert covered.left_of(((0, 10 * MINUTE),)) == ()
+    assert covered.left_of(((10 * MINUTE, 25 * MINUTE),)) == ((10 * MINUTE, 20 * MINUTE),)
+    assert within(((0, 10 * MINUTE),), 10 * MINUTE, 20 * MINUTE) == ()
