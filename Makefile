@@ -57,7 +57,7 @@ acceptance-hl7: $(INSTALLED_FOR_TESTS)  ## Read the messages by others that HL7_
 	        --sequences "$(HL7_SEQUENCES)" --goal $(HL7_GOAL) $(ARGS); \
 	fi
 
-faults: $(INSTALLED_FOR_TESTS) servers  ## Kill the worker in the middle of synthetic days, on both brokers, and compare with an oracle
+faults: $(INSTALLED_FOR_TESTS) servers  ## Kill worker and listener in the middle, on both brokers, and compare with an oracle
 	@$(PYTHON_HERE) -m tests.faults $(ARGS)
 
 bench: $(INSTALLED_FOR_TESTS) servers  ## Measure throughput and latency on this machine

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ log = logging.getLogger("dripcode.listener")
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 # What OpenSSL calls the failures that a person can do something about.
+_EXPIRES_SOON = 30 * 86400.0
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which the ssl module does not name
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL"})
 _OLD_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_SHARED_CIPHER", "TLSV1_ALERT_PROTOCOL_VERSION"})
 
@@ -57,7 +61,8 @@ class ListenerTls:
             if name
         )
         self._seen = self._signature()
-        self._context = _server_context(settings)
+        self.expires = 0.0  # when the certificate ends, seconds since 1970
+        self._context = self._read()
         self._names = frozenset(name.strip() for name in settings.mllp_tls_client_names.split(",") if name.strip())
 
     @classmethod
@@ -81,11 +86,20 @@ class ListenerTls:
     def reload(self) -> None:
         """Read the files again."""
         try:
-            self._context = _server_context(self._settings)
+            self._context = self._read()
         except SettingsError as wrong:
             log.error("the TLS files have changed and cannot be used, the former ones stay in force: %s", wrong)
         else:
             log.info("the TLS files were read again")
+
+    def _read(self) -> ssl.SSLContext:
+        context = _server_context(self._settings)
+        self.expires = _end_of_certificate(self._settings)
+        left = self.expires - time.time()
+        if left < _EXPIRES_SOON:
+            told = f"ends in {left / 86400:.0f} days" if left > 0 else "has ended"
+            log.warning("the listener's TLS certificate %s", told)
+        return context
 
     def admits(self, certificate: Mapping[str, Any] | None) -> bool:
         """Whether a peer with this verified certificate (None: it has none) may come in."""
@@ -127,6 +141,30 @@ def _server_context(settings: Settings) -> ssl.SSLContext:
         load_authorities(context, settings.mllp_tls_client_ca, "setting 'mllp_tls_client_ca'")
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+def _end_of_certificate(settings: Settings) -> float:
+    """When the listener's certificate ends, seconds since 1970.
+
+    Nothing public reads a certificate of one's own: so we shake hands with ourselves, and look at what was shown.
+    """
+    name, key = settings.mllp_tls_certificate, settings.mllp_tls_key
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    load_identity(server, name, key, _password(settings.mllp_tls_key_password_file), "setting 'mllp_tls_certificate'")
+    client.check_hostname = False
+    client.load_verify_locations(name)
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(to_client, to_server),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    )
+    for turn in range(6):  # a handshake takes two turns each
+        with contextlib.suppress(ssl.SSLWantReadError):
+            ends[turn % 2].do_handshake()
+    shown = ends[0].getpeercert()
+    assert shown is not None
+    return float(ssl.cert_time_to_seconds(str(shown["notAfter"])))
 
 
 def client_context(authorities: str = "", certificate: str = "", key: str = "") -> ssl.SSLContext:

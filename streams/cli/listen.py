@@ -47,6 +47,8 @@ async def listen(settings: Settings) -> None:
     appender = appender_of(settings)
     await appender.start()
     metrics = ListenerMetrics()
+    if tls is not None:
+        metrics.certificate_expires.set_function(lambda: tls.expires)
     listener = listener_of(settings, appender, metrics, tls)
     ops = await serve_ops(settings.listener_metrics_listen, metrics.registry, lambda: listener.trouble)
     try:

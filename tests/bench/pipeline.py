@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -16,13 +17,15 @@ from streams.mllp_client import percentile, send_all
 from streams.provision import broker_path, open_store
 from streams.settings import Settings, load_settings
 from streams.site import rules_of
+from streams.tls import client_context
 from streams.topics import Topics, app_id, topics_of
 from tests.bench.messages import LARGE_DAY, day, records
 from tests.bench.processes import Pace, cpu_seconds, folder, follow, pace, stage_in, wait_for
 from tests.bench.tables import Spread, Table
+from tests.servers.certificates import Authority
 
 ROUNDS = 3
-CONNECTIONS = (4, 20)
+WAYS = ((4, False), (20, False), (20, True))  # connections, TLS
 # What lies there was discharged long ago: encounters close at the timer's next look.
 AT_ONCE = {"DRIPCODE_CLOSE_AFTER_DISCHARGE": "1ms"}
 
@@ -119,9 +122,10 @@ def _listener_table() -> Table:
     rows: list[list[object]] = []
     with folder() as place:
         rows.append(["one append, flushed (no listener)", *_bare_appends(place, messages)])
-    for connections in CONNECTIONS:
-        rounds = [_sent(messages, connections) for _ in range(ROUNDS)]
-        rows.append([f"{connections} connections", *(Spread.of(column) for column in zip(*rounds, strict=True))])
+    for connections, is_secure in WAYS:
+        rounds = [_sent(messages, connections, is_secure=is_secure) for _ in range(ROUNDS)]
+        name = f"{connections} connections{', TLS with client certificates' if is_secure else ''}"
+        rows.append([name, *(Spread.of(column) for column in zip(*rounds, strict=True))])
     return Table(
         "The whole way over MLLP on the embedded broker",
         f"The demo's day, {len(messages):,} messages, from a sender in this process through `dripcode listen` to "
@@ -156,9 +160,29 @@ def _bare_appends(place: Path, messages: Sequence[bytes]) -> list[object]:
     return [per_second, "", percentile(latencies, 50), percentile(latencies, 99), "", ""]
 
 
-def _sent(messages: Sequence[bytes], connections: int) -> tuple[float, ...]:
+def _sent(messages: Sequence[bytes], connections: int, *, is_secure: bool) -> tuple[float, ...]:
     """Acknowledged a second, applied a second, p50, p99, CPU of listener and worker."""
-    with folder() as place, stage_in(place, {}) as stage:
+    with folder() as place:
+        environment, tls = _secured(place) if is_secure else ({}, None)
+        return _sent_in(place, environment, messages, connections, tls)
+
+
+def _secured(place: Path) -> tuple[dict[str, str], ssl.SSLContext]:
+    """The listener's settings for TLS, and a sender's context that it lets in."""
+    authority = Authority(place)
+    listener, sender = authority.issue("listener", ["127.0.0.1"]), authority.issue("sender")
+    environment = {
+        "DRIPCODE_MLLP_TLS_CERTIFICATE": listener.certificate,
+        "DRIPCODE_MLLP_TLS_KEY": listener.key,
+        "DRIPCODE_MLLP_TLS_CLIENT_CA": authority.file,
+    }
+    return environment, client_context(authority.file, sender.certificate, sender.key)
+
+
+def _sent_in(
+    place: Path, environment: dict[str, str], messages: Sequence[bytes], connections: int, tls: ssl.SSLContext | None
+) -> tuple[float, ...]:
+    with stage_in(place, environment) as stage:
         stage.start_listener()
         stage.start_worker()
         stage.wait_ready()
@@ -167,7 +191,7 @@ def _sent(messages: Sequence[bytes], connections: int) -> tuple[float, ...]:
             watched = Watched(store, settings)
             before = _cpu(stage)
             began = time.monotonic()
-            report = asyncio.run(send_all(messages, "127.0.0.1", stage.mllp_port, connections=connections))
+            report = asyncio.run(send_all(messages, "127.0.0.1", stage.mllp_port, connections=connections, tls=tls))
             assert report.answered == len(messages)
             assert not report.unsent
             wait_for(lambda: watched.done(watched.topics.inbound) >= len(messages), "all sent messages applied")

@@ -1,8 +1,11 @@
-"""`make faults`: days of the synthetic hospital with the worker killed in the middle, each compared with an oracle.
+"""`make faults`: days of the synthetic hospital with the worker killed in the middle, each compared with an oracle; and
+the listener killed under load, what it acknowledged compared with what lies on the topic.
 
-    python -m tests.faults [--runs 10] [--encounters 60] [--kills 3] [--only embedded|kafka]
+    python -m tests.faults [--runs 10] [--encounters 60] [--kills 3] [--only embedded|kafka|listener]
 
-Prints one row a run: messages, kills, lines that stand, lost, doubled, different. Exit 1 when any is not zero.
+Prints one row a run: of the worker messages, kills, lines that stand, lost, doubled, different; of the listener
+messages acknowledged, kills, sent again, copies, lost, foreign, surplus copies, out of order, answered wrongly.
+Exit 1 when a run went wrong.
 """
 
 from __future__ import annotations
@@ -14,15 +17,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from streams.demo.hospital_day import hospital_day
+from tests.faults import listener
 from tests.servers.kafka import KafkaServer
 from tests.streams.brokers import Broker, EmbeddedBroker, KafkaBroker
 from tests.streams.play import Killer, Outcome, Play, oracle
 
+_COLUMNS = (
+    "broker", "seed", "messages", "kills", "restarts", "lines", "lost", "doubled", "different", "seconds", "verdict",
+)  # fmt: skip
 _ROW = "{:<9} {:>4} {:>8} {:>5} {:>8} {:>6} {:>5} {:>7} {:>9} {:>8} {:>7}"
+_LISTENER_COLUMNS = (
+    "listener", "seed", "acknowledged", "kills", "resent", "copies", "lost", "foreign", "surplus", "disordered",
+    "misanswered", "seconds", "verdict",
+)  # fmt: skip
+_LISTENER_ROW = "{:<9} {:>4} {:>12} {:>5} {:>6} {:>6} {:>5} {:>7} {:>7} {:>10} {:>11} {:>8} {:>7}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ def run(broker: Broker, seed: int, encounters: int, kills: int) -> tuple[Verdict
 @contextmanager
 def brokers(only: str) -> Iterator[list[str | KafkaServer]]:
     """The names of the back ends, Kafka as a running server."""
-    kinds: list[str | KafkaServer] = ["embedded"] if only in ("", "embedded") else []
+    kinds: list[str | KafkaServer] = [] if only == "kafka" else ["embedded"]
     if only == "embedded":
         yield kinds
         return
@@ -74,50 +86,53 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--encounters", type=int, default=60)
     parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--only", choices=["", "embedded", "kafka"], default="")
+    parser.add_argument("--only", choices=["", "embedded", "kafka", "listener"], default="")
     options = parser.parse_args()
-    print(
-        _ROW.format(
-            "broker",
-            "seed",
-            "messages",
-            "kills",
-            "restarts",
-            "lines",
-            "lost",
-            "doubled",
-            "different",
-            "seconds",
-            "verdict",
-        )
-    )
     failed = 0
     with brokers(options.only) as kinds:
-        for kind in kinds:
-            for seed in range(1, options.runs + 1):
-                failed += not one(kind, seed, options)
+        if options.only != "listener":
+            print(_ROW.format(*_COLUMNS))
+            failed += sum(not one(kind, seed, options) for kind in kinds for seed in range(1, options.runs + 1))
+        if options.only in ("", "listener"):
+            print(_LISTENER_ROW.format(*_LISTENER_COLUMNS))
+            failed += sum(
+                not one_listener(kind, seed, options) for kind in kinds for seed in range(1, options.runs + 1)
+            )
     print(f"{failed} runs went wrong" if failed else "nothing lost, nothing doubled, nothing different")
     return 1 if failed else 0
 
 
-def one(kind: str | KafkaServer, seed: int, options: argparse.Namespace) -> bool:
+@contextmanager
+def broker_of(kind: str | KafkaServer, prefix: str) -> Iterator[tuple[str, Broker]]:
+    """A broker's name, and topics of their own on it."""
     with tempfile.TemporaryDirectory() as folder:
-        broker: Broker
         if isinstance(kind, KafkaServer):
-            name, broker = "kafka", KafkaBroker(kind.address, f"faults-{seed}-", Path(folder))
+            yield "kafka", KafkaBroker(kind.address, prefix, Path(folder))
         else:
-            name, broker = kind, EmbeddedBroker(Path(folder))
+            yield kind, EmbeddedBroker(Path(folder))
+
+
+def one(kind: str | KafkaServer, seed: int, options: argparse.Namespace) -> bool:
+    with broker_of(kind, f"faults-{seed}-") as (name, broker):
         began = time.monotonic()
         verdict, figures = run(broker, seed, options.encounters, options.kills)
         is_right = verdict == Verdict(0, 0, 0)
-        print(
-            _ROW.format(
-                name, seed, *figures, verdict.lost, verdict.doubled, verdict.different,
-                f"{time.monotonic() - began:.1f}", "ok" if is_right else "WRONG",
-            ),
-            flush=True,
-        )  # fmt: skip
+        _print(_ROW, name, seed, *figures, *astuple(verdict), began, is_right)
         return is_right
+
+
+def one_listener(kind: str | KafkaServer, seed: int, options: argparse.Namespace) -> bool:
+    with broker_of(kind, f"listener-{seed}-") as (name, broker):
+        began = time.monotonic()
+        verdict, figures = listener.run(broker, seed, options.kills)
+        _print(_LISTENER_ROW, name, seed, *astuple(figures), *astuple(verdict), began, verdict.is_right)
+        return verdict.is_right
+
+
+def _print(row: str, *cells: object) -> None:
+    *figures, began, is_right = cells
+    assert isinstance(began, float)
+    print(row.format(*figures, f"{time.monotonic() - began:.1f}", "ok" if is_right else "WRONG"), flush=True)
 
 
 if __name__ == "__main__":

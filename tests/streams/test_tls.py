@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder)
         self.stranger = Authority(folder, "Other CA")
-        self.listener = self.authority.issue("listener", HOSTS)
+        self.listener = self.authority.issue("listener", HOSTS, days=90)
         self.sender = self.authority.issue("engine-1")
         self.settings = {
             "mllp_tls_certificate": self.listener.certificate,
@@ -198,6 +199,18 @@ def test_a_file_that_cannot_be_used_leaves_the_former_certificate_in_force(
 
     serve(tmp_path, site.settings, talk)
     assert len([line for line in caplog.messages if "the former ones stay in force" in line]) == 1
+
+
+@pytest.mark.parametrize(("days", "told"), [(90, None), (20, "ends in 20 days"), (-3, "has ended")])
+def test_a_certificate_that_ends_soon_is_told(
+    tmp_path: Path, site: Site, days: int, told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = site.authority.issue("soon", HOSTS, days=days)
+    settings = settings_in(tmp_path, mllp_tls_certificate=shown.certificate, mllp_tls_key=shown.key)
+    tls = ListenerTls.of(settings)
+    assert tls is not None
+    assert abs(tls.expires - time.time() - days * 86400) < 60
+    assert [line.partition("certificate ")[2] for line in caplog.messages] == ([told] if told else [])
 
 
 def test_an_encrypted_key_needs_its_password_from_a_file(tmp_path: Path, site: Site) -> None:
