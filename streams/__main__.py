@@ -18,6 +18,7 @@ COMMANDS = {
     "senders": "profiles of sending systems, and which one fits",
     "run": "the worker: agents and timers",
     "listen": "the MLLP listener",
+    "project": "keeps the read model of the pages up to date",
     "send": "send HL7 files over MLLP",
     "topics": "what lies on the broker: counts, lag, records",
     "dead-letters": "what could not be used, why and where; sending it again",

@@ -12,6 +12,8 @@ from mode import Service
 from streams.app import Worker, make_worker
 from streams.log import logging_config
 from streams.ops import serve_ops
+from streams.read_model.notices import keep_noticed, process_name
+from streams.read_model.opening import open_shelf
 from streams.settings import Settings
 from streams.site import coder_of
 
@@ -22,16 +24,19 @@ SHUTDOWN_SECONDS = 20.0
 
 
 class Ops(Service):
-    """/metrics and /healthz for as long as the app runs."""
+    """/metrics, /healthz and the notice on the read model, for as long as the app runs."""
 
-    def __init__(self, worker: Worker, address: str, **options: Any) -> None:
+    def __init__(self, worker: Worker, settings: Settings, **options: Any) -> None:
         self.worker = worker
-        self.address = address
+        self.settings = settings
         self.runner: web.AppRunner | None = None
         super().__init__(**options)
 
     async def on_start(self) -> None:
-        self.runner = await serve_ops(self.address, self.worker.metrics.registry, self.problem)
+        registry, settings = self.worker.metrics.registry, self.settings
+        self.runner = await serve_ops(settings.metrics_listen, registry, self.problem)
+        shelf, name = open_shelf(settings), process_name(settings.instance)
+        self.add_future(keep_noticed(shelf, "worker", name, registry, self.problem))
 
     async def on_stop(self) -> None:
         if self.runner is not None:
@@ -49,7 +54,7 @@ def run_worker(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT (exit 0) or a crash (exit 1)."""
     worker = make_worker(settings, coder_of(settings))
     app = worker.app
-    ops = Ops(worker, settings.metrics_listen, loop=app.loop, beacon=app.beacon)
+    ops = Ops(worker, settings, loop=app.loop, beacon=app.beacon)
     faust_worker = faust.Worker(
         app,
         ops,

@@ -15,6 +15,8 @@ from streams.listener import listener_of
 from streams.log import configure
 from streams.metrics import ListenerMetrics
 from streams.ops import serve_ops
+from streams.read_model.notices import keep_noticed, process_name
+from streams.read_model.opening import open_shelf
 from streams.settings import Settings, cannot_listen, split_address
 from streams.tls import ListenerTls
 
@@ -51,6 +53,9 @@ async def listen(settings: Settings) -> None:
         metrics.certificate_expires.set_function(lambda: tls.expires)
     listener = listener_of(settings, appender, metrics, tls)
     ops = await serve_ops(settings.listener_metrics_listen, metrics.registry, lambda: listener.trouble)
+    noticed = asyncio.create_task(
+        keep_noticed(open_shelf(settings), "listener", process_name(), metrics.registry, lambda: listener.trouble)
+    )
     try:
         await listener.start(host, port)
         await stopped.wait()
@@ -58,6 +63,7 @@ async def listen(settings: Settings) -> None:
         raise cannot_listen("mllp_listen", settings.mllp_listen, wrong) from None
     finally:
         log.info("stopping: no new connections, answering what was read")
+        noticed.cancel()
         await listener.stop()
         await appender.stop()
         if ops is not None:

@@ -29,8 +29,8 @@ class Follower(Protocol):
         """Read on from these offsets, from the first one there where none is given."""
         ...
 
-    async def ends(self) -> dict[tuple[str, int], int]:
-        """The offset that the next record of each partition will get."""
+    async def behind(self) -> int:
+        """How many offsets are still to be read."""
         ...
 
 
@@ -72,8 +72,8 @@ class EmbeddedFollower:
                 found += fresh
         return found
 
-    async def ends(self) -> dict[tuple[str, int], int]:
-        return {pair: self.store.highwater(*pair) for pair in self.pairs}
+    async def behind(self) -> int:
+        return sum(self.store.highwater(*pair) - self.next.get(pair, 0) for pair in self.pairs)
 
 
 @dataclass
@@ -92,6 +92,6 @@ class KafkaFollower:
         found = await self.consumer.getmany(timeout_ms=50, max_records=limit)
         return [stored(record) for records in found.values() for record in records]
 
-    async def ends(self) -> dict[tuple[str, int], int]:
+    async def behind(self) -> int:
         ends = await self.consumer.end_offsets([TopicPartition(*pair) for pair in self.pairs])
-        return {(tp.topic, tp.partition): offset for tp, offset in ends.items()}
+        return sum([max(0, end - await self.consumer.position(tp)) for tp, end in ends.items()])
