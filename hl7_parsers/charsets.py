@@ -34,6 +34,8 @@ def decode(raw: bytes) -> tuple[str, str]:
     Never fails: a byte that fits nowhere is read as Latin-1, and NUL is left out. UTF-8 is tried before the set that
     MSH-18 names, since text of another set is practically never valid UTF-8.
     """
+    if raw.isascii() and b"\0" not in raw:
+        return _decode_ascii(raw)
     if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return raw.decode("utf-16", "replace").replace("\0", ""), "utf-16"
     if b"\0" in raw:

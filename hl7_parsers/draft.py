@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from hl7_parsers.events import Remark
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct, gc=False):
     """The values of an event in the making, by the event's field names."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    remarks: list[Remark] = []
 
     def put(self, name: str, value: object, place: str) -> None:
         """Take a value."""
@@ -24,6 +24,13 @@ class Draft:
     def doubt(self, remark: str, place: str) -> None:
         """Take note of something that could not be read as meant."""
         self.remarks.append(Remark(remark, place))
+
+    def take(self, said: Draft) -> None:
+        """Take all of another draft, which stays as it is."""
+        self.values.update(said.values)
+        self.places.update(said.places)
+        if said.remarks:
+            self.remarks.extend(said.remarks)
 
     def keep(self, names: set[str]) -> None:
         """Forget the values of every other name."""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from hl7_parsers.charsets import decode
 from hl7_parsers.errors import UnreadableMessage
 
@@ -19,6 +21,7 @@ NULL = '""'  # HL7's "delete what you have", as against an empty field: "nothing
 _LEADING = "\ufeff\x0b\x1c \t\r\n"
 _HEADERS = frozenset({"MSH", "FHS", "BHS"})
 _ENCODING_MAX = 5  # MSH-2: four delimiters and, from 2.7, the truncation character
+_DELIMITERS_END = 4 + _ENCODING_MAX + 1  # characters of a header that tell its delimiters
 _LONGEST_NUMBER = 4  # digits of a field's number or a formatting command's argument
 
 
@@ -36,42 +39,48 @@ class Delimiters(NamedTuple):
     truncation: str = NO_DELIMITER
 
 
-class Segment:
-    """One segment; its fields are split when the first is asked for."""
+USUAL = Delimiters()
 
-    __slots__ = ("_fields", "delimiters", "line", "name", "number")
 
-    def __init__(self, name: str, line: str, number: int, delimiters: Delimiters) -> None:
-        self.name, self.line, self.number, self.delimiters = name, line, number, delimiters
-        self._fields: list[str] | None = None
+class Segment(msgspec.Struct, gc=False):
+    """One segment. `number` counts those of its name; `fields` are raw, [0] is the name, so that [n] is field n."""
 
-    @property
-    def fields(self) -> list[str]:
-        """The raw fields; [0] is the name, so that [n] is field n."""
-        if self._fields is None:
-            separator = self.delimiters.field
-            self._fields = self.line.split(separator)
-            if self.name in _HEADERS:
-                self._fields.insert(1, separator)
-        return self._fields
+    name: str
+    line: str
+    number: int
+    delimiters: Delimiters
+    fields: list[str]
+
+    @classmethod
+    def of(cls, line: str, delimiters: Delimiters, number: int = 1) -> Segment:
+        """A line as a segment; MSH, FHS and BHS count their first separator as a field."""
+        name, separator = line[:3].upper(), delimiters.field
+        fields = line.split(separator)
+        if name in _HEADERS:
+            fields.insert(1, separator)
+        return cls(name, line, number, delimiters, fields)
+
+    def row(self, width: int) -> list[str]:
+        """The raw fields, with empty ones behind them up to that many: for whom reads one after the other."""
+        missing = width - len(self.fields)
+        if missing > 0:
+            self.fields += [""] * missing
+        return self.fields
 
     def raw(self, field: int) -> str:
         """A field as sent, delimiters and escapes included; "" when it is not there."""
-        fields = self.fields
-        return fields[field] if field < len(fields) else ""
+        return self.fields[field] if field < len(self.fields) else ""
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """A value of the first repetition of a field, unescaped and trimmed; "" when absent or the HL7 null."""
-        try:
-            raw = (self._fields or self.fields)[field]
-        except IndexError:
+        if field >= len(self.fields):
             return ""
+        raw = self.fields[field]
+        if component == subcomponent == 1:
+            return first_in(raw, self.delimiters)
         if not raw or raw.isalnum():  # a delimiter is no letter or digit, so there is but one component
-            return raw if component == subcomponent == 1 else ""
-        marks = self.delimiters
-        if marks.repetition in raw:
-            raw = raw.partition(marks.repetition)[0]
-        return value_in(raw, component, subcomponent, marks)
+            return ""
+        return value_in(raw.partition(self.delimiters.repetition)[0], component, subcomponent, self.delimiters)
 
     def repetitions(self, field: int) -> list[str]:
         """The raw repetitions of a field; [""] when it is not there."""
@@ -82,29 +91,57 @@ class Segment:
         return self.raw(field) == NULL
 
 
-class Er7:
+class Er7(msgspec.Struct, gc=False):
     """A message in segments, each made when it is asked for. `charset` is what its bytes were read with."""
 
-    __slots__ = ("_lines", "_names", "charset", "delimiters", "header")
+    header: Segment
+    delimiters: Delimiters
+    charset: str
+    _lines: list[str]
+    _names: list[str]
+    _firsts: dict[str, str]  # the first line of each name
 
-    def __init__(self, lines: list[str], names: list[str], delimiters: Delimiters, charset: str) -> None:
-        self._lines, self._names, self.delimiters, self.charset = lines, names, delimiters, charset
-        self.header = Segment("MSH", lines[0], 1, delimiters)
+    @classmethod
+    def of(cls, lines: list[str], names: list[str], delimiters: Delimiters, charset: str) -> Er7:
+        """Lines, the header's first, with their names."""
+        firsts = dict(zip(reversed(names), reversed(lines), strict=True))
+        return cls(Segment.of(lines[0], delimiters), delimiters, charset, lines, names, firsts)
+
+    def count(self, name: str) -> int:
+        """How many segments of that name there are."""
+        return self._names.count(name)
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""
-        try:
-            return Segment(name, self._lines[self._names.index(name)], 1, self.delimiters)
-        except ValueError:
-            return None
+        line = self._firsts.get(name)
+        return None if line is None else Segment.of(line, self.delimiters)
 
     def all(self, *wanted: str) -> Iterator[Segment]:
         """Every segment of those names, in order; all there are when no name is given."""
         counts = dict.fromkeys(wanted or self._names, 0)
-        for name, line in zip(self._names, self._lines, strict=True):
-            if name in counts:
-                counts[name] += 1
-                yield Segment(name, line, counts[name], self.delimiters)
+        delimiters = self.delimiters
+        separator = delimiters.field
+        named = zip(self._names, self._lines, strict=True)
+        for name, line in [each for each in named if each[0] in counts]:
+            counts[name] = number = counts[name] + 1
+            if name in _HEADERS:
+                yield Segment.of(line, delimiters, number)
+            else:
+                yield Segment(name, line, number, delimiters, line.split(separator))
+
+
+def first_in(raw: str, delimiters: Delimiters) -> str:
+    """The first value of a field: `value_in` of its first repetition, where most values stand."""
+    if not raw or raw.isalnum():  # a delimiter is no letter or digit
+        return raw
+    raw = raw.partition(delimiters.component)[0]
+    if raw.isalnum():
+        return raw
+    _, _, repetition, escape, subcomponent, _ = delimiters
+    raw = raw.partition(repetition)[0].partition(subcomponent)[0].strip()
+    if escape in raw:
+        return unescape(raw, delimiters)
+    return "" if raw == NULL else raw
 
 
 def value_in(raw: str, component: int, subcomponent: int, delimiters: Delimiters) -> str:
@@ -134,34 +171,37 @@ def read(raw: bytes) -> Er7:
     if text[:3].upper() != "MSH":
         raise UnreadableMessage("NO_HEADER", "MSH", "send a message that begins with an MSH segment")
     lines = text.split("\r")
-    delimiters = _delimiters(lines[0])
-    lines = [line if line[0] not in _LEADING else line.lstrip(_LEADING) for line in lines if line]
-    names = [line[:3].upper() for line in lines]
+    delimiters = _delimiters(lines[0][:_DELIMITERS_END])
+    names = [line[:3] for line in lines]
+    run_together = "".join(names)
+    if len(run_together) < 3 * len(names) or not (run_together.isalnum() and run_together.isupper()):
+        # Not three capitals or digits each: there are blank or indented lines, small letters, or stranger things.
+        lines = [line if line[0] not in _LEADING else line.lstrip(_LEADING) for line in lines if line]
+        names = [line[:3].upper() for line in lines]
     if names.count("MSH") > 1:
         _refuse_second_header(lines, names, delimiters)
-    return Er7(lines, names, delimiters, charset)
+    return Er7.of(lines, names, delimiters, charset)
 
 
-@functools.lru_cache(maxsize=64)
 def _delimiters_of(field: str, encoding: str) -> Delimiters:
     given = (field, *encoding)
     unusable = any(c.isalnum() or c.isspace() for c in given) or len(encoding) > _ENCODING_MAX
     if unusable or field in encoding:
         raise UnreadableMessage("DELIMITERS", "MSH-2", "send the delimiters in MSH-1 and MSH-2, as in MSH|^~\\&|")
-    standard = Delimiters()
     # A short MSH-2 leaves the rest at their usual characters, unless those are taken already.
     used: list[str] = []
-    for character in (*given, *standard[len(given) : 5]):
+    for character in (*given, *USUAL[len(given) : 5]):
         used.append(NO_DELIMITER if character in used else character)
     return Delimiters(*used)
 
 
+@functools.lru_cache(maxsize=256)
 def _delimiters(header: str) -> Delimiters:
+    """The delimiters by a header's first characters, up to `_DELIMITERS_END`."""
     field = header[3:4]
     if not field or field.isspace():
         raise UnreadableMessage("DELIMITERS", "MSH-1", "send the field separator after MSH, as in MSH|^~\\&|")
-    encoding = header[4 : 4 + _ENCODING_MAX + 1].partition(field)[0]
-    return _delimiters_of(field, encoding)
+    return _delimiters_of(field, header[4:].partition(field)[0])
 
 
 def _refuse_second_header(lines: list[str], names: list[str], delimiters: Delimiters) -> None:

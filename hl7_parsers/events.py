@@ -21,7 +21,7 @@ class Action(StrEnum):
     DELETE = "D"
 
 
-class Time(msgspec.Struct, frozen=True, array_like=True):
+class Time(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An aware time, how exact it is, and whether its offset came from the field, the message or the sender."""
 
     at: datetime
@@ -29,7 +29,7 @@ class Time(msgspec.Struct, frozen=True, array_like=True):
     offset_from: str = "field"  # field, message (MSH-7), sender (the configured zone), assumed (UTC, for want of any)
 
 
-class Code(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Code(msgspec.Struct, frozen=True, gc=False, array_like=True, omit_defaults=True):
     """A coded element: identifier, text, coding system, as sent."""
 
     id: str = ""
@@ -37,14 +37,14 @@ class Code(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     system: str = ""
 
 
-class Quantity(msgspec.Struct, frozen=True, array_like=True):
+class Quantity(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A number with its unit as sent, e.g. (100, "mL/hr")."""
 
     amount: Decimal
     unit: str = ""
 
 
-class Component(msgspec.Struct, frozen=True, array_like=True):
+class Component(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One drug of a mixture (RXC, or one of several RXA under one RXR)."""
 
     drug: Code
@@ -52,14 +52,14 @@ class Component(msgspec.Struct, frozen=True, array_like=True):
     quantity: Quantity | None = None
 
 
-class Remark(msgspec.Struct, frozen=True, array_like=True):
+class Remark(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Something that could not be read as meant: a stable id and the place; the event stands all the same."""
 
     id: str
     place: str
 
 
-class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+class Header(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Of MSH: who sent it, what it is, which one it is."""
 
     control_id: str  # MSH-10; may be empty
@@ -70,7 +70,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     time: Time | None = None  # MSH-7
 
 
-class Patient(msgspec.Struct, frozen=True, omit_defaults=True):
+class Patient(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The id that messages of this patient share, and its assigning authority."""
 
     id: str
@@ -78,7 +78,7 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True):
     place: str = ""
 
 
-class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
+class Visit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The encounter a message belongs to. `id` is empty when the message names none."""
 
     id: str = ""
@@ -91,7 +91,7 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     is_discharge_deleted: bool = False  # PV1-45 was the HL7 null: the stay is open again
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="event"):
     """Base of all events. `places` maps a field's name to where its value stands, e.g. {"start": "RXA[1]-3"}."""
 
     entered: Time | None = None  # when it was charted: RXA-22, ORC-9, EVN-2
@@ -334,7 +334,7 @@ AnyEvent = (
 )
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One message, read: its header, whom and which encounter it is about, and what it says happened."""
 
     header: Header

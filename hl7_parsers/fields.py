@@ -34,15 +34,15 @@ _INTERVAL = re.compile(r"([SMHD])([0-9]{1,6}(?:\.[0-9]{1,9})?)", re.IGNORECASE)
 _LONGEST = 64  # characters of a number, rate or duration; longer ones are text
 
 
-@functools.lru_cache(maxsize=4096)
-def place(segment: str, number: int, field: int) -> str:
-    """The name of a place, as "RXA[2]-3"."""
-    return f"{segment}[{number}]-{field}"
+@functools.lru_cache(maxsize=1024)
+def places(segment: str, number: int, count: int) -> tuple[str, ...]:
+    """The names of a segment's fields by their numbers, below `count`."""
+    return tuple(f"{segment}[{number}]-{field}" for field in range(count))
 
 
 def at(segment: Segment, field: int) -> str:
-    """The name of a field of this segment."""
-    return place(segment.name, segment.number, field)
+    """The name of a field of this segment, as "RXA[2]-3"."""
+    return f"{segment.name}[{segment.number}]-{field}"
 
 
 def codes(segment: Segment, field: int) -> tuple[Code, Code]:

@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from hl7_parsers.er7 import NULL, Er7, Segment, value_in
+import msgspec
+
+from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, first_in, value_in
 from hl7_parsers.errors import MissingPatient, UnreadableMessage
 from hl7_parsers.events import Header, Patient, Remark, Time, Visit
-from hl7_parsers.timestamps import Clock, message_clock, read_time
+from hl7_parsers.keeping import Kept, kept
+from hl7_parsers.timestamps import Clock, ReadTime, message_clock, times_by
 
 # PID-3.5, best first: the id of the patient, rather than of an account, an insurance or a nation.
 _ID_TYPES = {"MR": 0, "MRN": 1, "PI": 2, "PT": 3}
 
 
-class Times(NamedTuple):
-    """How the times of a message are read; remarks about them gather here."""
+class Times(msgspec.Struct, frozen=True, gc=False):
+    """The times of a message; remarks about them gather here."""
 
     clock: Clock
+    kept: Kept[str, ReadTime]  # by raw field
     remarks: list[Remark]
+
+    def of(self, raw: str) -> ReadTime:
+        """The time that a raw field holds."""
+        return self.kept.get(raw) or self.kept[raw]
 
     def read(self, segment: Segment, field: int, place: str) -> Time | None:
         """A time, and a remark when it cannot be read."""
-        found = read_time(segment.text(field), self.clock)
+        raw = segment.raw(field)
+        if not raw:
+            return None
+        found = self.of(raw)
         if found.remark:
             self.remarks.append(Remark(found.remark, place))
         return found.time
 
 
-def kind(header: Segment, event: Segment | None = None) -> str:
+def kind(message: Er7) -> str:
     """The message's type and trigger, "RAS^O17". MSH-9 governs; EVN-1 fills what it leaves out."""
-    first, trigger = header.text(9), header.text(9, 2)
-    if not trigger and "_" in first:
-        first, _, trigger = first.partition("_")
-    if not trigger and event is not None and first == "ADT":
+    first, trigger = _kind(message.header.raw(9), message.delimiters)
+    if not trigger and first == "ADT" and (event := message.first("EVN")) is not None:
         trigger = event.text(1)
     return f"{first}^{trigger}" if trigger else first
 
 
-def read_header(message: Er7, clock: Clock, sent: Time | None) -> Header:
+@kept(256)
+def _kind(raw: str, marks: Delimiters) -> tuple[str, str]:
+    """Type and trigger of MSH-9, the trigger also where both stand in one, as in "ADT_A01"."""
+    raw = raw.partition(marks.repetition)[0]
+    first, trigger = value_in(raw, 1, 1, marks), value_in(raw, 2, 1, marks)
+    if not trigger and "_" in first:
+        first, _, trigger = first.partition("_")
+    return first, trigger
+
+
+def read_header(message: Er7, sent: Time | None) -> Header:
     """MSH."""
     header = message.header
     return Header(
         control_id=header.text(10),
-        kind=kind(header, message.first("EVN")),
+        kind=kind(message),
         version=header.text(12),
         application=header.text(3),
         facility=header.text(4),
@@ -50,31 +69,37 @@ def read_header(message: Er7, clock: Clock, sent: Time | None) -> Header:
     )
 
 
-def header_times(message: Er7, zone_clock: Clock) -> tuple[Times, Time | None]:
-    """The clock of a message, its own time (MSH-7), and a list for remarks."""
-    clock, sent = message_clock(message.header.text(7), zone_clock.zone)
+def header_times(message: Er7, zone: ZoneInfo | None) -> tuple[Times, Time | None]:
+    """The times of a message, by its clock or else that of the zone, and its own (MSH-7)."""
+    clock, sent = message_clock(message.header.raw(7), zone, message.delimiters)
     remarks = [Remark(sent.remark, "MSH-7")] if sent.remark else []
-    return Times(clock, remarks), sent.time
+    return Times(clock, times_by(clock, message.delimiters), remarks), sent.time
 
 
 def patient_of(pid: Segment) -> Patient | None:
     """The patient id: PID-3 by type, else its first, else PID-2, else PID-4. None when there is none."""
     marks = pid.delimiters
-    best, best_rank = "", len(_ID_TYPES) + 1
+    best, best_id, best_rank = [""], "", len(_ID_TYPES) + 1
     for raw in pid.repetitions(3):
-        if best_rank and value_in(raw, 1, 1, marks):
-            rank = _ID_TYPES.get(value_in(raw, 5, 1, marks).upper(), len(_ID_TYPES))
+        parts = raw.split(marks.component)
+        if identifier := first_in(parts[0], marks):
+            rank = _ID_TYPES.get(first_in(parts[4], marks).upper() if len(parts) > 4 else "", len(_ID_TYPES))
             if rank < best_rank:
-                best, best_rank = raw, rank
-    for field, raw in ((3, best), (2, pid.repetitions(2)[0]), (4, pid.repetitions(4)[0])):
-        if found := value_in(raw, 1, 1, marks):
-            return Patient(found, _authority(raw, pid), f"PID-{field}")
+                best, best_id, best_rank = parts, identifier, rank
+            if not rank:
+                break
+    if best_id:
+        return Patient(best_id, _authority(best, marks), "PID-3")
+    for field in (2, 4):
+        parts = pid.repetitions(field)[0].split(marks.component)
+        if identifier := first_in(parts[0], marks):
+            return Patient(identifier, _authority(parts, marks), f"PID-{field}")
     return None
 
 
-def _authority(raw: str, pid: Segment) -> str:
+def _authority(parts: list[str], marks: Delimiters) -> str:
     """CX.4: the namespace, else the universal id."""
-    return value_in(raw, 4, 1, pid.delimiters) or value_in(raw, 4, 2, pid.delimiters)
+    return (first_in(parts[3], marks) or value_in(parts[3], 1, 2, marks)) if len(parts) > 3 else ""
 
 
 def read_patient(message: Er7, *, is_first_enough: bool = False) -> Patient:
@@ -84,27 +109,29 @@ def read_patient(message: Er7, *, is_first_enough: bool = False) -> Patient:
         MissingPatient: there is no PID, or no id in it.
         UnreadableMessage: a second PID names another patient, so that nothing says whose the rest is.
     """
-    found = [patient_of(pid) for pid in message.all("PID")]
-    if not found or found[0] is None:
+    pid = message.first("PID")
+    patient = patient_of(pid) if pid is not None else None
+    if patient is None:
         raise MissingPatient("NO_PATIENT", "PID-3", "send the patient's id, with its type in PID-3.5")
-    if not is_first_enough and any(other is not None and other.id != found[0].id for other in found[1:]):
-        raise UnreadableMessage("TWO_PATIENTS", "PID[2]", "send one patient in a message")
-    return found[0]
+    if message.count("PID") > 1 and not is_first_enough:
+        others = (patient_of(each) for each in message.all("PID"))
+        if any(other is not None and other.id != patient.id for other in others):
+            raise UnreadableMessage("TWO_PATIENTS", "PID[2]", "send one patient in a message")
+    return patient
 
 
 def read_visit(message: Er7, times: Times) -> Visit:
     """The visit of the message's first PV1 and PID."""
-    return visit_of(message.first("PV1"), message.first("PID"), times)
+    pv1 = message.first("PV1")
+    has_own_id = pv1 is not None and pv1.raw(19) not in ("", NULL)
+    return visit_of(pv1, None if has_own_id else message.first("PID"), times)
 
 
 def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:
     """The visit: PV1-19, else PID-18, else PV1-50; empty when none of them is there."""
-    sources = ((pv1, 19), (pid, 18), (pv1, 50))
-    identifier, place = "", ""
-    for segment, field in sources:
-        if segment is not None and (identifier := segment.text(field)):
-            place = f"{segment.name}-{field}"
-            break
+    identifier, place = (pv1.text(19) if pv1 is not None else ""), "PV1-19"
+    if not identifier:
+        identifier, place = _other_visit_id(pv1, pid)
     if pv1 is None:
         return Visit(id=identifier, place=place)
     return Visit(
@@ -117,3 +144,11 @@ def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:
         discharged=times.read(pv1, 45, "PV1-45"),
         is_discharge_deleted=pv1.raw(45) == NULL,
     )
+
+
+def _other_visit_id(pv1: Segment | None, pid: Segment | None) -> tuple[str, str]:
+    """The visit's id and its place where PV1-19 is empty."""
+    for segment, field in ((pid, 18), (pv1, 50)):
+        if segment is not None and (found := segment.text(field)):
+            return found, f"{segment.name}-{field}"
+    return "", ""

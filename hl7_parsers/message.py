@@ -13,7 +13,6 @@ from hl7_parsers.errors import HL7Error, UnreadableMessage, UnsupportedMessage
 from hl7_parsers.events import AnyEvent, Event, Message, Patient, Remark
 from hl7_parsers.header import Times
 from hl7_parsers.profile import SenderProfile, load_profile
-from hl7_parsers.timestamps import Clock
 
 STANDARD = load_profile("standard")
 
@@ -67,7 +66,7 @@ def _peek_header(raw: bytes, wrong: HL7Error) -> Peek:
 
 def _problem_of(message: er7.Er7) -> HL7Error | None:
     try:
-        _patient_of(message, header.kind(message.header, message.first("EVN")))
+        _patient_of(message, header.kind(message))
     except HL7Error as wrong:
         return wrong
     return None
@@ -81,7 +80,7 @@ def _peek(message: er7.Er7, problem: HL7Error | None, *, is_readable: bool) -> P
         problem=problem,
         control_id=msh.text(10),
         echo_id=_echo(msh, 10),
-        kind=header.kind(msh, message.first("EVN")),
+        kind=header.kind(message),
         application=msh.text(3),
         facility=msh.text(4),
         version=msh.text(12),
@@ -123,8 +122,8 @@ def parse_message(raw: bytes, profile: SenderProfile = STANDARD) -> Message:
 
 
 def _read(message: er7.Er7, profile: SenderProfile) -> Message:
-    times, sent = header.header_times(message, Clock(None, profile.zone))
-    head = header.read_header(message, times.clock, sent)
+    times, sent = header.header_times(message, profile.zone)
+    head = header.read_header(message, sent)
     kind, _, trigger = head.kind.partition("^")
     patient = _patient_of(message, head.kind)
     visit = header.read_visit(message, times)

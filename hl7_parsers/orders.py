@@ -6,116 +6,117 @@ after a run of RXA is right for both. An RXR before the first RXA of an order is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import functools
 from typing import NamedTuple
+
+import msgspec
 
 from hl7_parsers import tables
 from hl7_parsers.draft import Draft
-from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, unescape
+from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, first_in, unescape
 from hl7_parsers.events import Component, Quantity
-from hl7_parsers.fields import NO_CODE, at, code, minutes, number, number_with_unit, unit
+from hl7_parsers.fields import NO_CODE, at, code, minutes, number, number_with_unit, places, unit
 from hl7_parsers.header import Times
-from hl7_parsers.keeping import kept
+from hl7_parsers.keeping import Kept, kept
 from hl7_parsers.profile import SenderProfile
-from hl7_parsers.timestamps import read_time
 
 _KINDS = {"A": "additive", "B": "base"}
 _NOTE_LENGTH_MAX = 2000  # characters kept of a note; what is looked for in it is a few words
+_NAME_LENGTH = 3  # of a segment; one that is no longer says nothing
+_MAY_BEGIN = frozenset({"RXO", "RXE"})  # an order, without an ORC
 _OF_AN_ORDER = ("ORC", "TQ1", "RXO", "RXE", "RXR", "RXC", "RXA", "NTE")
 
 
-@dataclass(slots=True)
-class Row:
+class Row(msgspec.Struct, gc=False):
     """One RXA and the notes that follow it."""
 
     rxa: Segment
-    notes: list[Segment] = field(default_factory=list)
+    notes: list[Segment] = []
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct, gc=False):
     """RXA rows that share one RXR, if one follows them."""
 
     rows: list[Row]
     rxr: Segment | None = None
 
 
-@dataclass(slots=True)
-class OrderGroup:
+class OrderGroup(msgspec.Struct, gc=False):
     """One ORC and what belongs to it."""
 
     orc: Segment | None = None
     rxo: Segment | None = None
     rxe: Segment | None = None
     rxr: Segment | None = None
-    tq1: list[Segment] = field(default_factory=list)
-    rxc_ordered: list[Segment] = field(default_factory=list)
-    rxc_encoded: list[Segment] = field(default_factory=list)
-    rxc_given: list[Segment] = field(default_factory=list)
-    notes: list[Segment] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    tq1: list[Segment] = []
+    rxc_ordered: list[Segment] = []
+    rxc_encoded: list[Segment] = []
+    rxc_given: list[Segment] = []
+    notes: list[Segment] = []
+    runs: list[Run] = []
+
+    def add_note(self, nte: Segment) -> None:
+        """Take a note: on the row before it, else on the order."""
+        (self.runs[-1].rows[-1].notes if self.runs else self.notes).append(nte)
+
+    def add(self, segment: Segment) -> None:
+        """Take another segment of this order."""
+        match segment.name:
+            case "RXA":
+                self._add_row(segment)
+            case "RXR":
+                self._add_route(segment)
+            case "RXC":
+                self._components().append(segment)
+            case "RXO":
+                self.rxo = segment
+            case "RXE":
+                self.rxe = segment
+            case "TQ1":
+                self.tq1.append(segment)
+
+    def _add_row(self, rxa: Segment) -> None:
+        if self.runs and self.runs[-1].rxr is None:
+            self.runs[-1].rows.append(Row(rxa))
+        else:
+            self.runs.append(Run([Row(rxa)]))
+
+    def _components(self) -> list[Segment]:
+        if self.runs:
+            return self.rxc_given
+        return self.rxc_encoded if self.rxe is not None else self.rxc_ordered
+
+    def _add_route(self, rxr: Segment) -> None:
+        """The first RXR counts; more of them in one place are alternatives."""
+        if self.runs:
+            if self.runs[-1].rxr is None:
+                self.runs[-1].rxr = rxr
+        elif self.rxr is None:
+            self.rxr = rxr
+
+    def is_past(self, name: str) -> bool:
+        """Whether an RXO or RXE begins another order: the group has one, or is past its place."""
+        return bool(self.runs) or self.rxe is not None or (name == "RXO" and self.rxo is not None)
 
 
 def order_groups(message: Er7) -> list[OrderGroup]:
     """Every order group, in order. Segments without an ORC make a group of their own."""
     groups: list[OrderGroup] = []
+    group: OrderGroup | None = None
     for segment in message.all(*_OF_AN_ORDER):
         name = segment.name
-        if len(segment.line) == len(name):
+        if len(segment.line) <= _NAME_LENGTH:
             continue
         if name == "ORC":
-            groups.append(OrderGroup(orc=segment))
-        elif name != "NTE":
-            if not groups or _begins_group(groups[-1], name):
-                groups.append(OrderGroup(orc=groups[-1].orc if groups else None))
-            _add(groups[-1], segment)
-        elif groups:
-            _add_note(groups[-1], segment)
+            groups.append(group := OrderGroup(segment))
+        elif name == "NTE":
+            if group is not None:
+                group.add_note(segment)
+        else:
+            if group is None or (name in _MAY_BEGIN and group.is_past(name)):
+                groups.append(group := OrderGroup(group.orc if group is not None else None))
+            group.add(segment)
     return groups
-
-
-def _begins_group(group: OrderGroup, name: str) -> bool:
-    """An order's segment where the group has one and is past it, without an ORC in between."""
-    if name == "RXO":
-        return group.rxo is not None or group.rxe is not None or bool(group.runs)
-    return name == "RXE" and (group.rxe is not None or bool(group.runs))
-
-
-def _add_note(group: OrderGroup, note: Segment) -> None:
-    (group.runs[-1].rows[-1].notes if group.runs else group.notes).append(note)
-
-
-def _add(group: OrderGroup, segment: Segment) -> None:
-    match segment.name:
-        case "RXR":
-            _add_route(group, segment)
-        case "RXC":
-            _components_of(group).append(segment)
-        case "RXA" if group.runs and group.runs[-1].rxr is None:
-            group.runs[-1].rows.append(Row(segment))
-        case "RXA":
-            group.runs.append(Run([Row(segment)]))
-        case "RXO":
-            group.rxo = segment
-        case "RXE":
-            group.rxe = segment
-        case "TQ1":
-            group.tq1.append(segment)
-
-
-def _components_of(group: OrderGroup) -> list[Segment]:
-    if group.runs:
-        return group.rxc_given
-    return group.rxc_encoded if group.rxe is not None else group.rxc_ordered
-
-
-def _add_route(group: OrderGroup, rxr: Segment) -> None:
-    """The first RXR counts; more of them in one place are alternatives."""
-    if group.runs:
-        if group.runs[-1].rxr is None:
-            group.runs[-1].rxr = rxr
-    elif group.rxr is None:
-        group.rxr = rxr
 
 
 class Parts(NamedTuple):
@@ -130,10 +131,10 @@ NO_PARTS = Parts()
 
 def components(group: OrderGroup, profile: SenderProfile) -> Parts:
     """The parts that RXC lists. What was ordered and what was encoded are not added up."""
-    lists = [group.rxc_encoded, group.rxc_ordered]
-    if profile.components_from == "RXO":
-        lists.reverse()
-    chosen = next((rows for rows in (group.rxc_given, *lists) if rows), [])
+    chosen = group.rxc_given
+    if not chosen:
+        encoded, ordered = group.rxc_encoded, group.rxc_ordered
+        chosen = (ordered or encoded) if profile.components_from == "RXO" else (encoded or ordered)
     if not chosen:
         return NO_PARTS
     parts = (_component(rxc.line, rxc.delimiters, profile.dose_holds_unit) for rxc in chosen)
@@ -143,7 +144,7 @@ def components(group: OrderGroup, profile: SenderProfile) -> Parts:
 @kept(4096)
 def _component(line: str, delimiters: Delimiters, holds_unit: bool) -> Component:
     """One RXC. Kept: a pharmacy's mixtures come again and again."""
-    rxc = Segment("RXC", line, 1, delimiters)
+    rxc = Segment.of(line, delimiters)
     text = rxc.text(3)
     quantity = number_with_unit(text) if holds_unit else None
     if quantity is None and (amount := number(text)) is not None:
@@ -153,31 +154,28 @@ def _component(line: str, delimiters: Delimiters, holds_unit: bool) -> Component
 
 def ordered_minutes(group: OrderGroup) -> tuple[int | None, str]:
     """How long it was to run, and where that stands: RXE-22, else TQ1-13, else TQ.11 of RXE-1 or ORC-7."""
-    if group.rxe is not None and (found := minutes(group.rxe.text(22))):
-        return found, at(group.rxe, 22)
+    rxe, orc = group.rxe, group.orc
+    if rxe is not None and (found := minutes(rxe.text(22))):
+        return found, at(rxe, 22)
     for tq1 in group.tq1:
         if found := minutes(tq1.text(13), tq1.text(13, 2)):
             return found, at(tq1, 13)
-    for segment, number_of_field in ((group.rxe, 1), (group.orc, 7)):
-        if segment is None or not segment.raw(number_of_field):
-            continue
-        if found := minutes(segment.text(number_of_field, 11)):
-            return found, at(segment, number_of_field)
+    if rxe is not None and (found := minutes(rxe.text(1, 11))):
+        return found, at(rxe, 1)
+    if orc is not None and orc.raw(7) and (found := minutes(orc.text(7, 11))):
+        return found, at(orc, 7)
     return None, ""
 
 
-def note_text(segments: list[Segment]) -> str:
-    """NTE-3, else NTE-4, of wrapped lines joined by blanks."""
-    return join_texts([_note_line(nte) for nte in segments])
-
-
-def _note_line(nte: Segment) -> str:
-    text = nte.raw(3) or nte.raw(4)
+def note_line(nte: Segment) -> str:
+    """NTE-3, else NTE-4."""
+    marks = nte.delimiters
+    row = nte.row(5)
+    text = row[3] or row[4]
     if text == NULL or not text:
         return ""
-    marks = nte.delimiters
-    plain = text[:_NOTE_LENGTH_MAX].replace(marks.repetition, " ").replace(marks.component, " ")
-    return unescape(plain.strip(), marks)
+    plain = text[:_NOTE_LENGTH_MAX].replace(marks.repetition, " ").replace(marks.component, " ").strip()
+    return unescape(plain, marks) if marks.escape in plain else plain
 
 
 def join_texts(texts: list[str]) -> str:
@@ -195,19 +193,24 @@ def join_texts(texts: list[str]) -> str:
 
 def put_order(group: OrderGroup, draft: Draft, times: Times, profile: SenderProfile) -> None:
     """What ORC, RXE, TQ1 and the order's notes say of every administration of the order."""
-    orc = group.orc
+    orc, values, named = group.orc, draft.values, draft.places
     if orc is not None:
         placer, filler = profile.order_fields
-        for name, number_of_field in (("placer", placer), ("filler", filler), ("group", 4)):
-            if number_of_field and (value := orc.text(number_of_field)):
-                draft.put(name, value, at(orc, number_of_field))
-        entered = read_time(orc.text(9), times.clock).time
-        if entered:
-            draft.put("entered", entered, at(orc, 9))
-    planned, place = ordered_minutes(group)
-    if planned:
-        draft.put("ordered_minutes", planned, place)
-    if group.notes and (note := note_text(group.notes)):
+        width, marks = max(placer, filler, 9) + 1, orc.delimiters
+        row, where = orc.row(width), places("ORC", orc.number, width)
+        if placer and (value := first_in(row[placer], marks)):
+            values["placer"], named["placer"] = value, where[placer]
+        if filler and (value := first_in(row[filler], marks)):
+            values["filler"], named["filler"] = value, where[filler]
+        if row[4] and (value := first_in(row[4], marks)):
+            values["group"], named["group"] = value, where[4]
+        if row[9] and (entered := times.of(row[9]).time):
+            values["entered"], named["entered"] = entered, where[9]
+    if group.rxe is not None or group.tq1 or (orc is not None and row[7]):
+        planned, place = ordered_minutes(group)
+        if planned:
+            draft.put("ordered_minutes", planned, place)
+    if group.notes and (note := join_texts([note_line(nte) for nte in group.notes])):
         draft.put("note", note, at(group.notes[0], 3))
     if group.rxe is not None and (reason := code(group.rxe, 27)) != NO_CODE:
         draft.put("indication", reason.text or reason.id, at(group.rxe, 27))
@@ -215,22 +218,27 @@ def put_order(group: OrderGroup, draft: Draft, times: Times, profile: SenderProf
 
 def put_route(rxr: Segment, draft: Draft) -> None:
     """RXR: route, access site, device, method. What the tables do not know is left out."""
-    for name, value, number_of_field in _route_values(rxr.line, rxr.delimiters):
-        if value:
-            draft.put(name, value, at(rxr, number_of_field))
-        else:
-            draft.doubt(name, at(rxr, number_of_field))
+    routes, key = _routes(rxr.delimiters), (rxr.number, rxr.line)
+    draft.take(routes.get(key) or routes[key])
 
 
-@kept(4096)
-def _route_values(line: str, delimiters: Delimiters) -> tuple[tuple[str, str, int], ...]:
-    """What one RXR says: names, values and fields, or a remark's id without a value. Kept: there are but a few."""
-    rxr = Segment("RXR", line, 1, delimiters)
+@functools.lru_cache(maxsize=32)
+def _routes(delimiters: Delimiters) -> Kept[tuple[int, str], Draft]:
+    """What RXR lines say, by their number. Kept: there are but a few."""
+    return Kept(lambda key: _route(Segment.of(key[1], delimiters, key[0])), 4096)
+
+
+def _route(rxr: Segment) -> Draft:
+    said = Draft()
     recorded_route, site, recorded = code(rxr, 1), code(rxr, 2), code(rxr, 4)
     device = tables.device(code(rxr, 3))
     method = tables.method(recorded, recorded_route)
     method_field = 4 if tables.method(recorded, NO_CODE) != tables.UNKNOWN else 1
     found = [("route", tables.route(recorded_route), 1), ("access_site", site.id or site.text, 2)]
     found += [("device", device or "", 3), ("method", method, method_field)]
-    said = [each for each in found if each[1] not in ("", "none", tables.UNKNOWN)]
-    return (*said, ("DEVICE_UNKNOWN", "", 3)) if device is None else tuple(said)
+    for name, value, number_of_field in found:
+        if value not in ("", "none", tables.UNKNOWN):
+            said.put(name, value, at(rxr, number_of_field))
+    if device is None:
+        said.doubt("DEVICE_UNKNOWN", at(rxr, 3))
+    return said

@@ -42,10 +42,9 @@ class SenderProfile:
     """How one sending system is to be read; senders/standard.toml says what each key means."""
 
     name: str
-    actions: Mapping[str, str]  # plain action word to its meaning
-    signs: Mapping[str, str] = field(
-        default_factory=dict
-    )  # place in a message to the pattern that this sender fills it with
+    actions: Mapping[str, str] = field(hash=False)  # plain action word to its meaning
+    # A place in a message to the pattern that this sender fills it with.
+    signs: Mapping[str, str] = field(default_factory=dict, hash=False)
     time_zone: str = ""
     word_field: int = 20
     entered_field: int = 22

@@ -19,7 +19,6 @@ from hl7_parsers.events import AdministrationEvent, Code, Quantity
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
 from hl7_parsers.profile import SenderProfile
-from hl7_parsers.timestamps import TO_THE_MINUTE, TOO_COARSE, read_time
 
 _DELIVERY = "EVT_PUMP_DELIV_"
 _ALARM = "MDC_EVT_ALARM"
@@ -172,15 +171,12 @@ def _put_drug(report: Report, channel: str, draft: Draft) -> None:
 def _put_time(obx: Segment, obr: Segment | None, draft: Draft, times: Times) -> None:
     """OBX-14, else OBR-7: pumps keep events while they are offline, so that MSH-7 may be hours later."""
     for segment, number in ((obx, 14), (obr, 7)):
-        text = segment.text(number) if segment is not None else ""
-        if segment is None or not text:
+        if segment is None:
             continue
-        found = read_time(text, times.clock)
-        if found.remark:
-            draft.doubt(found.remark, at(segment, number))
+        found = times.of(segment.raw(number))
+        for doubt in found.doubts:
+            draft.doubt(doubt, at(segment, number))
         if found.time is not None:
-            if found.time.precision not in TO_THE_MINUTE:
-                draft.doubt(TOO_COARSE, at(segment, number))
             draft.put("at", found.time, at(segment, number))
             return
     if not draft.remarks:

@@ -15,7 +15,7 @@ from hl7_parsers.fields import at
 from hl7_parsers.header import Times
 from hl7_parsers.orders import OrderGroup, components, put_order, put_route
 from hl7_parsers.profile import SenderProfile
-from hl7_parsers.timestamps import read_time
+from hl7_parsers.timestamps import ReadTime, read_time
 
 _SEGMENTS = ("ORC", "TQ1", "RXO", "RXE", "RXR", "RXC", "RXG", "RXD", "NTE")
 
@@ -111,7 +111,7 @@ def _give(group: OrderGroup, rxg: Segment, times: Times, profile: SenderProfile)
     _put_quantity(rxg, "strength", 17, 18, draft)
     _put_quantity(rxg, "volume", 23, 24, draft)
     if start := rxg.text(3, 4):  # TQ: when this dose is to begin
-        _put_time(start, at(rxg, 3), draft, times)
+        _put_time(read_time(start, times.clock), at(rxg, 3), draft)
     draft.keep(set(DrugGiveOrdered.__struct_fields__))
     return DrugGiveOrdered(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
 
@@ -120,16 +120,15 @@ def _dispense(group: OrderGroup, rxd: Segment, times: Times, profile: SenderProf
     """RXD: the drug in 2, when in 3, how much in 4 and 5, the prescription's number in 7."""
     draft = _draft(group, rxd, 2, times, profile)
     _put_quantity(rxd, "quantity", 4, 5, draft)
-    _put_time(rxd.text(3), at(rxd, 3), draft, times)
+    _put_time(times.of(rxd.raw(3)), at(rxd, 3), draft)
     if number := rxd.text(7):
         draft.put("prescription", number, at(rxd, 7))
     draft.keep(set(DrugDispensed.__struct_fields__))
     return DrugDispensed(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
 
 
-def _put_time(text: str, place: str, draft: Draft, times: Times) -> None:
+def _put_time(found: ReadTime, place: str, draft: Draft) -> None:
     """A time, or a remark when it cannot be read."""
-    found = read_time(text, times.clock)
     if found.time is not None:
         draft.put("at", found.time, place)
     if found.remark:

@@ -6,13 +6,15 @@ whole message, else the sender's zone.
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from hl7_parsers.er7 import USUAL, Delimiters, first_in
 from hl7_parsers.events import Time
-from hl7_parsers.keeping import kept
+from hl7_parsers.keeping import Kept
 
 UNREADABLE = "TIME_UNREADABLE"
 TOO_COARSE = "TIME_TOO_COARSE"
@@ -46,17 +48,32 @@ class ReadTime(NamedTuple):
     time: Time | None = None
     remark: str = ""
     later: Time | None = None  # the second reading of an ambiguous time
+    doubts: tuple[str, ...] = ()  # all that is wrong with it where minutes are to be counted from it
 
 
-@kept(8192)
+NO_TIME = ReadTime()
+
+
+@functools.lru_cache(maxsize=32)
+def times_by(clock: Clock, marks: Delimiters) -> Kept[str, ReadTime]:
+    """The times that raw fields hold, read by a clock when they are first asked for, and kept."""
+
+    return Kept(lambda raw: read_time(first_in(raw, marks), clock), 4096)
+
+
 def read_time(text: str, clock: Clock) -> ReadTime:
     """Read one time. An empty field is neither a time nor a remark."""
     text = text.strip()
     if not text:
-        return ReadTime()
-    usual = _usual(text)
-    if usual is not None:
-        return usual
+        return NO_TIME
+    found = _usual(text) or _read(text, clock)
+    doubts = [found.remark] if found.remark else []
+    if found.time is not None and found.time.precision not in TO_THE_MINUTE:
+        doubts.append(TOO_COARSE)
+    return found._replace(doubts=tuple(doubts)) if doubts else found
+
+
+def _read(text: str, clock: Clock) -> ReadTime:
     found = _DTM.fullmatch(text) or _ISO.fullmatch(text)
     if not found:
         return ReadTime(remark=UNREADABLE)
@@ -134,9 +151,13 @@ def _placed(wall: datetime, precision: str, own: timezone | None, clock: Clock) 
     return ReadTime(time, remark, again if remark == AMBIGUOUS else None)
 
 
-def message_clock(header_time: str, zone: ZoneInfo | None) -> tuple[Clock, ReadTime]:
-    """The clock of a message and its own time (MSH-7)."""
-    own = read_time(header_time, Clock(None, zone))
+def message_clock(header_time: str, zone: ZoneInfo | None, marks: Delimiters = USUAL) -> tuple[Clock, ReadTime]:
+    """The clock of a message and its own time (MSH-7, raw)."""
+    clock = _clock(None, zone)
+    own = times_by(clock, marks)[header_time]
     if own.time is not None and own.time.offset_from == "field":
-        return Clock(own.time.at.tzinfo, zone), own
-    return Clock(None, zone), own
+        clock = _clock(own.time.at.tzinfo, zone)
+    return clock, own
+
+
+_clock = functools.lru_cache(maxsize=64)(Clock)

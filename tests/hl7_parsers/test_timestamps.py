@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hl7_parsers.timestamps import Clock, message_clock, read_time
+from hl7_parsers.timestamps import Clock, ReadTime, message_clock, read_time
 
 NO_ZONE = Clock()
 NEW_YORK = Clock(None, ZoneInfo("America/New_York"))
@@ -38,7 +38,7 @@ EST, EDT = timezone(timedelta(hours=-5)), timezone(timedelta(hours=-4))
     ],
 )
 def test_a_time_with_an_offset_is_that_instant(text: str, iso: str, precision: str) -> None:
-    time, remark, _ = read_time(text, NEW_YORK)
+    time, remark, _, _ = read_time(text, NEW_YORK)
     assert time is not None
     assert (time.at.isoformat(), time.precision, time.offset_from, remark) == (iso, precision, "field", "")
 
@@ -73,12 +73,12 @@ def test_a_time_with_an_offset_is_that_instant(text: str, iso: str, precision: s
     ],
 )
 def test_what_is_no_time_gives_none_and_a_remark(text: str) -> None:
-    assert read_time(text, NEW_YORK) == (None, "TIME_UNREADABLE", None)
+    assert read_time(text, NEW_YORK) == ReadTime(remark="TIME_UNREADABLE", doubts=("TIME_UNREADABLE",))
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t"])
 def test_an_empty_time_is_neither_a_time_nor_a_remark(text: str) -> None:
-    assert read_time(text, NO_ZONE) == (None, "", None)
+    assert read_time(text, NO_ZONE) == ReadTime()
 
 
 def test_the_offset_is_the_fields_then_the_messages_then_the_senders() -> None:
@@ -124,7 +124,7 @@ def test_nights_on_which_the_clock_changes_are_remarked_on(text: str, at: dateti
 
 
 def test_an_ambiguous_time_has_a_later_reading_an_hour_on() -> None:
-    first, _, later = read_time("20251102013000", NEW_YORK)
+    first, _, later, _ = read_time("20251102013000", NEW_YORK)
     assert first is not None
     assert later is not None
     assert later.at - first.at == timedelta(hours=1)
