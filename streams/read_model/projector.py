@@ -146,6 +146,7 @@ class _Batch:
         self.changes.put(FINDING, key, shown.encode(finding) if is_open else None)
         for index in ("open", f"open:{kind}", f"severity:{finding['severity']}"):
             self.changes.rank(FINDING, index, key, opened if is_open else None)
+        self.changes.rank(FINDING, "kinds", kind, 0)
 
     def _take_dead_letter(self, record: StoredRecord) -> None:
         letter = shown.DeadLetterShown(

@@ -1,19 +1,23 @@
-"""Both stores of the read model behind one fixture."""
+"""Both stores of the read model behind one fixture, and a coded day to project."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from streams.demo.hospital_day import hospital_day
 from streams.read_model.redis_shelf import RedisShelf
 from streams.read_model.shelf import Shelf
 from streams.read_model.sqlite_shelf import SqliteShelf
 from tests.servers.redis import RedisServer
+from tests.streams.brokers import Broker, EmbeddedBroker
+from tests.streams.play import Play
 
 MakeShelf = Callable[[], Shelf]
 
@@ -36,3 +40,15 @@ def make_shelf(request: pytest.FixtureRequest, tmp_path: Path, topic_prefix: str
     else:
         server = cast(RedisServer, request.getfixturevalue("redis_server"))
         yield lambda: RedisShelf.connect(server.url, topic_prefix)
+
+
+GARBAGE = b"not HL7 at all"
+
+
+@pytest.fixture(scope="package")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
+    """A broker with a synthetic day on it that a real worker has coded; nothing runs on it any more."""
+    made = EmbeddedBroker(tmp_path_factory.mktemp("day"))
+    day = [message.text for message in hospital_day(3, 20, date(2026, 3, 2))]
+    Play(made, [*day, GARBAGE]).run()
+    return made

@@ -5,31 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from datetime import date
 from typing import Any
 
 import pytest
 
 from streams.claims import newest_sets
-from streams.demo.hospital_day import hospital_day
 from streams.read_model import shown
 from streams.read_model.following import follower_of
 from streams.read_model.projector import Projector, followed
 from streams.read_model.shelf import Shelf
-from tests.streams.brokers import Broker, EmbeddedBroker
-from tests.streams.play import Play
+from tests.streams.brokers import Broker
 from tests.streams.read_model.conftest import MakeShelf
-
-GARBAGE = b"not HL7 at all"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
-    """A broker with a coded day on it; nothing runs on it any more."""
-    made = EmbeddedBroker(tmp_path_factory.mktemp("day"))
-    day = [message.text for message in hospital_day(3, 20, date(2026, 3, 2))]
-    Play(made, [*day, GARBAGE]).run()
-    return made
 
 
 async def project(shelf: Shelf, broker: Broker, limit: int = 500) -> None:
