@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,14 @@ class Row:
     event: AdministrationEvent
     order: tuple[int, float, float, str, int]
     control_id: str
+    message: int  # place of its message among those that were folded
+
+
+class Misfit(NamedTuple):
+    """A row that no administration has, and the remark that says why."""
+
+    remark: str
+    row: Row
 
 
 @dataclass(slots=True)
@@ -84,7 +93,7 @@ def identity(event: AdministrationEvent) -> tuple[str, str, datetime | None]:
 def order_rows(messages: Iterable[hl7.Message]) -> list[Row]:
     """Every administration event, in the one order that the fold uses whatever order they came in."""
     rows = []
-    for message in messages:
+    for number, message in enumerate(messages):
         sent = message.header.time
         for place, event in enumerate(message.events):
             if isinstance(event, AdministrationEvent):
@@ -96,7 +105,7 @@ def order_rows(messages: Iterable[hl7.Message]) -> list[Row]:
                     message.header.control_id,
                     place,
                 )
-                rows.append(Row(event, key, message.header.control_id))
+                rows.append(Row(event, key, message.header.control_id, number))
     return sorted(rows, key=lambda row: (row.order, identity_text(row.event)))
 
 
@@ -105,31 +114,31 @@ def identity_text(event: AdministrationEvent) -> str:
     return f"{type(event).__name__}|{event.sub_id}|{drug_key(event)}|{event.at}|{event.stop}"
 
 
-def gather(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
-    """Rows of one encounter into administrations, and remarks about rows that fit nowhere."""
+def gather(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
+    """Rows of one encounter into administrations, and the rows that fit nowhere."""
     by_order: dict[str, list[Row]] = {}
     for row in rows:
         event = row.event
         # Without an order number only the same drug can be the same order.
         by_order.setdefault(event.placer or event.filler or f"no order, {drug_key(event)}", []).append(row)
     drafts: list[Draft] = []
-    remarks: list[str] = []
+    misfits: list[Misfit] = []
     for number in sorted(by_order):
         of_order, left_over = _gather_order(by_order[number])
         drafts += of_order
-        remarks += left_over
-    return drafts, remarks
+        misfits += left_over
+    return drafts, misfits
 
 
-def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
+def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
     drafts: list[Draft] = []
-    remarks: list[str] = []
+    misfits: list[Misfit] = []
     for row in rows:
         event = row.event
         if isinstance(event, hl7.AdministrationVoided):
             target = find(drafts, event)
             if target is None:
-                remarks.append("VOID_WITHOUT_TARGET")
+                misfits.append(Misfit("VOID_WITHOUT_TARGET", row))
             else:
                 target.is_voided = True
         elif not isinstance(event, _MOMENTS):
@@ -138,7 +147,7 @@ def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
         _attach(drafts, row)
     if any(draft.opening.rows_join for draft in drafts):
         drafts = _join_touching(drafts)
-    return drafts, remarks
+    return drafts, misfits
 
 
 def _join_touching(drafts: Sequence[Draft]) -> list[Draft]:
@@ -171,7 +180,9 @@ def _as_one(before: Draft, draft: Draft) -> Draft:
     remarks = tuple(dict.fromkeys((*one.remarks, *other.remarks)))
     whole = msgspec.structs.replace(one, stop=other.stop, dose=dose, remarks=remarks)
     rows = [*before.joined, *before.rows, *draft.rows]
-    return Draft([Row(whole, first.order, first.control_id)], remarks=before.remarks + draft.remarks, joined=rows)
+    return Draft(
+        [Row(whole, first.order, first.control_id, first.message)], remarks=before.remarks + draft.remarks, joined=rows
+    )
 
 
 def _open(drafts: list[Draft], row: Row) -> None:

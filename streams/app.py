@@ -71,7 +71,7 @@ def make_worker(settings: Settings, coder: Coder) -> Worker:
     topics = topics_of(settings)
     metrics = WorkerMetrics()
     applier = Applier(topics, rules_of(settings))
-    issuer = Issuer(topics, coder.code)
+    issuer = Issuer(topics, coder.code_beside)
     _add_table(app, FACTS_TABLE, applier, applier.index_due, settings)
     _add_table(app, CLAIM_SETS_TABLE, issuer, lambda partition: None, settings)
     writer: BatchWriter = (

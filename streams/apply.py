@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hl7_parsers import HL7Error, UnsupportedMessage
-from hl7_parsers.events import Message
-from streams import records
-from streams.assemble import Site, assemble, encounter_of, has_running_infusion
-from streams.close import NEVER, DueIndex, Patience, Standing
+from hl7_parsers.events import EncounterMerged, Message
+from streams import commands, records
+from streams.assemble import Site, encounter_of
+from streams.close import NEVER, DueIndex, Patience
+from streams.commands import Case
 from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.embedded.records import Record
+from streams.handing import Mail, emptied, hand_over, tell
+from streams.identity import Merge, Who, merges_of, patient_key
+from streams.occasions import occasions_of
+from streams.partition import Partition
 from streams.progress import MessagesSkipped, skipped
-from streams.records import ClosedEncounter, CloseFact, Command, Fact, MessageFact, Tally
+from streams.records import CloseFact, Command, Fact, MergeFact, MessageFact
+from streams.sending import Sender
 from streams.topics import Topics
 
 log = logging.getLogger("dripcode.apply")
@@ -40,39 +48,6 @@ class Inbound:
         return Origin(self.topic, self.partition, self.offset)
 
 
-@dataclass(slots=True)
-class EncounterFacts:
-    """The facts of one encounter by id, encoded as in the changelog, and the standing that they add up to."""
-
-    facts: dict[bytes, bytes] = field(default_factory=dict)
-    standing: Standing = field(default_factory=Standing)
-
-    def decoded(self) -> Iterator[Fact]:
-        return (records.decode_fact(value) for value in self.facts.values())
-
-
-@dataclass(slots=True)
-class Partition:
-    """What a worker knows of one partition: its encounters, what is due, and what became of its messages."""
-
-    encounters: dict[bytes, EncounterFacts] = field(default_factory=dict)
-    due: DueIndex = field(default_factory=DueIndex)
-    tally: Tally = field(default_factory=Tally)
-
-    def restore(self, key: bytes, value: bytes) -> None:
-        """Take a record of the changelog in: a fact, or the tally."""
-        if key == records.TALLY_KEY:
-            tally = records.decode_tally(value)
-            # A worker that lost the partition may have written later; what counted further is right.
-            self.tally = tally if tally.next_offset >= self.tally.next_offset else self.tally
-            return
-        encounter, _, fact_id = key.rpartition(records.SEPARATOR)
-        held = self.encounters.setdefault(encounter, EncounterFacts())
-        if fact_id not in held.facts:
-            held.facts[fact_id] = value
-            held.standing.take(records.decode_fact(value))
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What applying needs besides the messages: how to read, what the site says, how long to wait."""
@@ -81,6 +56,7 @@ class Rules:
     site: Site
     patience: Patience
     publish_events: bool = False
+    owner: Callable[[str], int] | None = None  # the partition of a patient; None when there is but one
 
 
 @dataclass(slots=True)
@@ -94,6 +70,17 @@ class Counts:
         self.outcomes[outcome, reason] = self.outcomes.get((outcome, reason), 0) + 1
 
 
+@dataclass(slots=True)
+class Work:
+    """One batch in the making: what it causes, and which identities have new facts."""
+
+    now: float
+    out: list[Record] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    tallied: set[int] = field(default_factory=set)
+    touched: dict[tuple[int, Who], dict[bytes, bytes]] = field(default_factory=dict)  # facts that may have to go on
+
+
 class Applier:
     """Applies batches to the partitions that a worker owns."""
 
@@ -101,6 +88,8 @@ class Applier:
         self.topics = topics
         self.rules = rules
         self.partitions: dict[int, Partition] = {}
+        self.mail = Mail(topics, rules.owner)
+        self.sender = Sender(self.mail, rules.site, rules.patience)
 
     def partition(self, number: int) -> Partition:
         return self.partitions.setdefault(number, Partition())
@@ -113,8 +102,13 @@ class Applier:
         """Make the due index anew, after recovery."""
         held = self.partition(partition)
         held.due = DueIndex()
-        for key, encounter in held.encounters.items():
-            held.due.put(key, encounter.standing.due(self.rules.patience)[0])
+        for account in held.homes():
+            if self.mail.is_owner(partition, account.patient):
+                held.due.put(account, self._due(held, account))
+
+    def _due(self, partition: Partition, account: Who) -> float:
+        occasions = occasions_of(partition, account, self.rules.site)
+        return min((one.standing.due(self.rules.patience)[0] for one in occasions), default=NEVER)
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another worker owns now."""
@@ -136,149 +130,185 @@ class Applier:
 
         A message that cannot be used becomes a dead letter; nothing is raised for it.
         """
-        out: list[Record] = []
-        counts = Counts()
-        touched: dict[tuple[int, bytes], None] = {}
-        tallied: set[int] = set()
+        work = Work(now)
         for inbound in batch:
             if inbound.topic == self.topics.commands:
-                out += self._command(inbound, now, counts, touched)
+                self._command(inbound, work)
                 continue
-            tallied.add(inbound.partition)
-            outcome, reason = self._message(inbound, out, touched)
-            counts.outcome(outcome, reason)
+            work.tallied.add(inbound.partition)
+            outcome, reason = self._message(inbound, work)
+            work.counts.outcome(outcome, reason)
             tally = self.partition(inbound.partition).tally
             if inbound.offset >= tally.next_offset:
                 tally.next_offset = inbound.offset + 1
                 tally.count(outcome, reason)
                 tally.replayed += inbound.tries.replays > 0
-        for number, encounter in touched:
-            out += self._settle(number, encounter)
+        self._settle(work)
         # Last, so that in the same record batch no message is counted whose fact is not there.
-        for number in tallied:
-            out.append(self._changelog(number, records.TALLY_KEY, records.encode(self.partition(number).tally)))
-        return out, counts
+        for number in work.tallied:
+            work.out.append(self._changelog(number, records.TALLY_KEY, records.encode(self.partition(number).tally)))
+        return work.out, work.counts
 
     def due_commands(self, number: int, now: float) -> list[Command]:
         """A close command for each encounter of a partition whose time has come."""
         held = self.partition(number)
-        commands = []
-        for key in held.due.pop_due(now):
-            patient, encounter_id = records.split_encounter_key(key)
-            due, cause = held.encounters[key].standing.due(self.rules.patience)
-            if due <= now:
-                commands.append(Command("close", patient, encounter_id, cause, now))
-                held.due.put(key, now + RESEND_SECONDS)
-            elif due != NEVER:
-                held.due.put(key, due)
-        return commands
+        sent = []
+        for account in held.due.pop_due(now):
+            following = NEVER
+            for one in occasions_of(held, account, self.rules.site):
+                due, cause = one.standing.due(self.rules.patience)
+                if due <= now:
+                    sent.append(Command("close", one.who.patient, one.who.encounter_id, cause, now))
+                    due = now + RESEND_SECONDS
+                following = min(following, due)
+            held.due.put(account, following)
+        return sent
 
     # -- one message -------------------------------------------------------------------------------------------
 
-    def _message(self, inbound: Inbound, out: list[Record], touched: dict[tuple[int, bytes], None]) -> tuple[str, str]:
+    def _message(self, inbound: Inbound, work: Work) -> tuple[str, str]:
         try:
             message = self.rules.parse(inbound.value)
         except UnsupportedMessage as wrong:
             return "ignored", wrong.reason
         except HL7Error as wrong:
-            return self._dead(inbound, out, Why(wrong.reason, wrong.place))
+            return self._dead(inbound, work, Why(wrong.reason, wrong.place))
         except Exception as wrong:  # noqa: BLE001 - the one place where nothing may escape: a poison message would stop its partition
             log.error("reading failed: %s at %s", type(wrong).__name__, inbound.origin)
-            return self._dead(inbound, out, Why(f"INTERNAL_{type(wrong).__name__}"))
+            return self._dead(inbound, work, Why(f"INTERNAL_{type(wrong).__name__}"))
         if not records.is_for_encounter(message):
-            out += self._published(message)
+            work.out += self._published(message)
             return "ignored", records.why_ignored(message)
-        patient, encounter_id = encounter_of(message)
-        key = records.encounter_key(patient, encounter_id)
-        fact = MessageFact(records.LAYOUT, inbound.received_at, message)
-        if not self._keep(inbound.partition, key, records.message_fact_id(message, inbound.value), fact, out):
+        is_new = self._learn(inbound.partition, merges_of(message), inbound.received_at, work)
+        if any(not isinstance(event, EncounterMerged) for event in message.events):
+            fact = MessageFact(records.LAYOUT, inbound.received_at, message)
+            fact_id = records.message_fact_id(message, inbound.value)
+            is_new |= self.keep(inbound.partition, encounter_of(message), fact_id, fact, work)
+        if not is_new:
             return "duplicate", ""
-        touched[inbound.partition, key] = None
-        out += self._published(message)
+        work.out += self._published(message)
         return "applied", ""
 
     def _published(self, message: Message) -> list[Record]:
         """Each event for other consumers, where the site wants that."""
         if not self.rules.publish_events:
             return []
-        key = records.patient_key(message.patient.authority, message.patient.id).encode()
+        key = patient_key(message.patient.authority, message.patient.id).encode()
         return [Record(self.topics.events, key, records.encode(event)) for event in message.events]
 
-    def _dead(self, inbound: Inbound, out: list[Record], why: Why) -> tuple[str, str]:
+    def _dead(self, inbound: Inbound, work: Work, why: Why) -> tuple[str, str]:
         tries = inbound.tries._replace(received_at=inbound.received_at)
-        out.append(dead_letter(self.topics.dead_letter, inbound.key, inbound.value, inbound.origin, why, tries=tries))
+        letter = dead_letter(self.topics.dead_letter, inbound.key, inbound.value, inbound.origin, why, tries=tries)
+        work.out.append(letter)
         return "dead", why.reason
 
-    def _keep(self, number: int, encounter: bytes, fact_id: bytes, fact: Fact, out: list[Record]) -> bool:
+    def keep(self, number: int, who: Who, fact_id: bytes, fact: Fact, work: Work) -> bool:
         """Keep a fact, in memory and in the changelog. False when it was there already."""
-        held = self.partition(number).encounters.setdefault(encounter, EncounterFacts())
-        if fact_id in held.facts:
-            return False
+        partition = self.partition(number)
         value = records.encode(fact)
-        held.facts[fact_id] = value
-        held.standing.take(fact)
-        out.append(self._changelog(number, encounter + records.SEPARATOR + fact_id, value))
-        return True
+        is_new = partition.keep(who, fact_id, fact, value)
+        if is_new:
+            key = records.encounter_key(*who) + records.SEPARATOR + fact_id
+            work.out.append(self._changelog(number, key, value))
+        if is_new or partition.encounters[who].is_recovered:
+            # Recovered: the worker may have ended after it kept the fact and before it wrote what follows.
+            work.touched.setdefault((number, who), {})[fact_id] = value
+        return is_new
 
     def _changelog(self, number: int, key: bytes, value: bytes) -> Record:
         return Record(self.topics.facts_changelog, key, value, partition=number)
 
-    # -- closing -----------------------------------------------------------------------------------------------
+    # -- merges ------------------------------------------------------------------------------------------------
 
-    def _command(
-        self, inbound: Inbound, now: float, counts: Counts, touched: dict[tuple[int, bytes], None]
-    ) -> list[Record]:
-        out: list[Record] = []
+    def _learn(self, number: int, merges: Iterable[Merge], received_at: float, work: Work) -> bool:
+        """Keep merges and do what they ask for. False when all of them were there already."""
+        partition = self.partition(number)
+        new: set[Merge] = set()
+        again: set[Merge] = set()
+        for merge in merges:
+            fact = MergeFact(records.LAYOUT, received_at, merge)
+            if partition.merges.add(merge):
+                new.add(merge)
+                key = records.MERGE_KEY + records.SEPARATOR + records.merge_fact_id(merge)
+                work.out.append(self._changelog(number, key, records.encode(fact)))
+            elif merge in partition.recovered_merges:
+                again.add(merge)
+        if new or again:
+            partition.recovered_merges -= again
+            self._follow(number, partition, new | again, work)
+        return bool(new)
+
+    def _follow(self, number: int, partition: Partition, merges: set[Merge], work: Work) -> None:
+        work.out += tell(self.mail, number, partition, merges)
+        for identities, mark, void in emptied(self.mail, number, partition, merges, self.rules.site):
+            work.out += void
+            for who in identities:
+                self.keep(number, who, records.handed_fact_id(mark), mark, work)
+        patients = {patient for merge in merges for patient in (merge.old_patient, merge.new_patient)}
+        for who in {who for patient in patients for who in partition.family(patient)}:
+            work.touched.setdefault((number, who), {}).update(partition.encounters[who].facts)
+
+    # -- commands ----------------------------------------------------------------------------------------------
+
+    def _command(self, inbound: Inbound, work: Work) -> None:
         try:
             command = records.decode_command(inbound.value)
         except ValueError:
-            self._dead(inbound, out, Why("UNREADABLE_COMMAND"))
-            return out
-        key = records.encounter_key(command.patient, command.encounter_id)
-        held = self.partition(inbound.partition).encounters.get(key)
-        if command.command != "close" or held is None:
-            self._dead(inbound, out, Why("UNKNOWN_COMMAND" if held else "UNKNOWN_ENCOUNTER"))
-            return out
-        if held.standing.is_closed:
-            return out
-        cause = self._cause(held, command, now)
-        if not cause:
-            # Look again later; news that comes before then sets its own time.
-            patience = self.rules.patience
-            due = min(held.standing.first_received + patience.at_age, now + patience.after_quiet)
-            self.partition(inbound.partition).due.put(key, max(due, held.standing.due(patience)[0]))
-            return out
-        standing = max(held.standing.status[0], held.standing.reopened)
-        fact = CloseFact(records.LAYOUT, command.at or now, cause, standing)
-        if self._keep(inbound.partition, key, records.close_fact_id(cause, standing), fact, out):
-            counts.closings[cause] = counts.closings.get(cause, 0) + 1
-            touched[inbound.partition, key] = None
-        return out
+            self._dead(inbound, work, Why("UNREADABLE_COMMAND"))
+            return
+        if command.command == "transfer":
+            self._transfer(inbound, command, work)
+            return
+        why = self._obey(inbound, command, work)
+        if why:
+            self._dead(inbound, work, Why(why))
 
-    def _cause(self, held: EncounterFacts, command: Command, now: float) -> str:
-        """Why the encounter closes now; "" when it does not.
-
-        A person's word is enough; a timer's is looked at again: news may have come since it was sent.
-        """
-        if command.cause == "command":
-            return "command"
-        causes = held.standing.causes(self.rules.patience, now)
-        if causes == ["quiet"] and has_running_infusion(held.decoded()):
-            return ""
-        return causes[0] if causes else ""
-
-    def _settle(self, number: int, key: bytes) -> list[Record]:
-        """After a batch: a closed encounter is sent on, as it now stands; an open one is looked at when due."""
+    def _obey(self, inbound: Inbound, command: Command, work: Work) -> str:
+        """Do what a command asks, where the identity is called what it is now; "" or why it cannot be."""
+        number = inbound.partition
         partition = self.partition(number)
-        held = partition.encounters[key]
-        if not held.standing.is_closed:
-            partition.due.put(key, held.standing.due(self.rules.patience)[0])
-            return []
-        partition.due.put(key, NEVER)
-        patient, _ = records.split_encounter_key(key)
-        closed = ClosedEncounter(
-            version=held.standing.version,
-            cause=held.standing.closed[1] if held.standing.closed else "",
-            encounter=assemble(held.decoded(), self.rules.site),
-        )
-        return [Record(self.topics.closed, patient.encode(), records.encode(closed), partition=number)]
+        account, day = commands.account_of(partition, command)
+        if not self.mail.is_owner(number, account.patient):
+            encounter_id = commands.named(account, day)
+            onward = msgspec.structs.replace(command, patient=account.patient, encounter_id=encounter_id)
+            work.out.append(self.mail.to_owner(onward))
+            return ""
+        for member in partition.members(account):
+            if partition.encounters[member].is_recovered:
+                work.touched.setdefault((number, member), {})
+        occasions = commands.occasions_named(partition, account, day, self.rules.site)
+        at = command.at or work.now
+        case = Case(command, inbound.value, at, work.now, partition, self.rules.patience, account, occasions)
+        asked = commands.obey(case)
+        if isinstance(asked, str):
+            return asked
+        for fact_id, fact in asked:
+            if self.keep(number, account, fact_id, fact, work) and isinstance(fact, CloseFact):
+                work.counts.closings[fact.cause] = work.counts.closings.get(fact.cause, 0) + 1
+        return ""
+
+    def _transfer(self, inbound: Inbound, command: Command, work: Work) -> None:
+        """Merges and facts from another partition. They are facts like any other: twice or late does no harm."""
+        try:
+            facts = [(handed, records.decode_fact(handed.fact)) for handed in command.facts]
+        except ValueError:
+            self._dead(inbound, work, Why("UNREADABLE_FACT"))
+            return
+        self._learn(inbound.partition, command.merges, inbound.received_at, work)
+        for handed, fact in facts:
+            who = Who(handed.patient, handed.encounter_id)
+            self.keep(inbound.partition, who, handed.fact_id.encode(), fact, work)
+
+    # -- what follows ------------------------------------------------------------------------------------------
+
+    def _settle(self, work: Work) -> None:
+        """Hand over what belongs to other partitions; send on what is closed here."""
+        here: dict[int, dict[Who, None]] = {}
+        for (number, who), facts in work.touched.items():
+            home = self.partition(number).merges.resolve(who)
+            if self.mail.is_owner(number, home.patient):
+                here.setdefault(number, {})[home] = None
+            else:
+                work.out += hand_over(self.mail, home, ((who, fact_id, value) for fact_id, value in facts.items()))
+        for number, accounts in here.items():
+            work.out += self.sender.settle(number, self.partition(number), accounts)

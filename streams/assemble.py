@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import cast
 
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Message
-from streams.administrations import Draft, drug_key, exact, is_running, newest, order_rows, runs_of
+from streams.administrations import Draft, Misfit, drug_key, exact, is_running, newest, order_rows, runs_of
+from streams.documents import documented
+from streams.identity import Who, patient_key
 from streams.pump_log import gather_all
-from streams.records import Fact, MessageFact, patient_key
-
-# PV1-2 as sites send it; every other class is an outpatient to the coding (table 0004 knows no observation).
-_INPATIENT_CLASSES = frozenset({"I", "IP", "INP", "INPATIENT"})
+from streams.records import DocumentFact, Fact, MessageFact
+from streams.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +29,77 @@ class Site:
     payer: str = ""
     place_of_service: str = ""
     time_zone: str = ""
+    recurring: str = "date"  # a series account (PV1-2 R) is an encounter for each date of service, or one: "account"
 
 
-def encounter_of(message: Message) -> tuple[str, str]:
+def encounter_of(message: Message) -> Who:
     """Patient key and encounter id of a message.
 
     A message that names no visit belongs to the patient's day: id, "@" and the local date of its first event.
     """
     patient = patient_key(message.patient.authority, message.patient.id)
     if message.visit.id:
-        return patient, message.visit.id
+        return Who(patient, message.visit.id)
     times = [getattr(event, "at", None) or event.entered for event in message.events]
     at = next((time.at for time in times if time), None) or (message.header.time.at if message.header.time else None)
-    return patient, f"{message.patient.id}@{at.date().isoformat() if at else 'undated'}"
+    return Who(patient, f"{message.patient.id}@{at.date().isoformat() if at else 'undated'}")
 
 
-def assemble(facts: Iterable[Fact], site: Site) -> coding.Encounter:
-    """The encounter that these facts make. At least one of them is a message."""
-    messages = sorted((fact.message for fact in facts if isinstance(fact, MessageFact)), key=_message_order)
-    drafts, remarks = gather_all(order_rows(messages))
-    orders = _orders(messages)
-    _, encounter_id = encounter_of(messages[0])
-    visit = _Visit.of(messages)
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts of one encounter, or of a series account, with its rows put together into administrations."""
+
+    messages: list[MessageFact]  # in order of time
+    drafts: list[Draft]
+    misfits: list[Misfit]
+    orders: dict[str, hl7.DrugOrdered]  # by placer and filler number
+    documents: list[DocumentFact]  # in order of time
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> Gathered:
+        """Facts in any order; those of one moment keep the order they are given in."""
+        messages: list[MessageFact] = []
+        documents: list[DocumentFact] = []
+        for fact in facts:
+            if isinstance(fact, MessageFact):
+                messages.append(fact)
+            elif isinstance(fact, DocumentFact):
+                documents.append(fact)
+        messages.sort(key=lambda fact: _message_order(fact.message))
+        documents.sort(key=lambda fact: fact.received_at)
+        read = [fact.message for fact in messages]
+        drafts, misfits = gather_all(order_rows(read))
+        return cls(messages, drafts, misfits, _orders(read), documents)
+
+    @property
+    def has_running_infusion(self) -> bool:
+        """Whether an infusion has begun and not ended, by what is known now."""
+        return any(is_running(draft) for draft in self.drafts if not draft.is_voided)
+
+
+def assemble(facts: Iterable[Fact], site: Site, who: Who | None = None, doubts: Iterable[str] = ()) -> coding.Encounter:
+    """The encounter that these facts make, under the identity that it has now.
+
+    Args:
+        facts: in any order, those of one moment as their ids have it; some may come from other identities.
+        who: what it is called now; None for what its first message calls it.
+        doubts: remarks about the identity.
+    """
+    gathered = Gathered.of(facts)
+    who = who or encounter_of(gathered.messages[0].message)
+    return encounter(gathered, Visit.of([fact.message for fact in gathered.messages]), site, who, doubts)
+
+
+def encounter(gathered: Gathered, visit: Visit, site: Site, who: Who, doubts: Iterable[str] = ()) -> coding.Encounter:
+    """The encounter of these administrations and this visit."""
+    given, remarks = documented(_administrations(gathered.drafts, gathered.orders), gathered.documents)
+    remarks |= {*doubts, *_about_messages([fact.message for fact in gathered.messages])}
+    remarks |= {misfit.remark for misfit in gathered.misfits}
+    authority, _, patient_id = who.patient.partition("|")
     return coding.Encounter(
-        encounter_id=encounter_id,
-        patient_id=messages[0].patient.id,
-        patient_id_authority=messages[0].patient.authority,
+        encounter_id=who.encounter_id,
+        patient_id=patient_id,
+        patient_id_authority=authority,
         facility=visit.facility,
         setting=site.setting,
         payer=site.payer,
@@ -64,16 +108,10 @@ def assemble(facts: Iterable[Fact], site: Site) -> coding.Encounter:
         departed_at=visit.departed_at,
         status_changes=visit.status_changes,
         is_cancelled=visit.is_cancelled,
-        administrations=_administrations(drafts, orders),
+        administrations=given,
         time_zone=site.time_zone,
-        remarks=tuple(sorted({*remarks, *_about_messages(messages)})),
+        remarks=tuple(sorted(remarks)),
     )
-
-
-def has_running_infusion(facts: Iterable[Fact]) -> bool:
-    """Whether an infusion has begun and not ended, by what is known now."""
-    messages = [fact.message for fact in facts if isinstance(fact, MessageFact)]
-    return any(is_running(draft) for draft in gather_all(order_rows(messages))[0] if not draft.is_voided)
 
 
 def _message_order(message: Message) -> tuple[float, str, str]:
@@ -84,7 +122,7 @@ def _message_order(message: Message) -> tuple[float, str, str]:
 def _about_messages(messages: Sequence[Message]) -> set[str]:
     """Remarks about the messages as such: the reader's, no visit named, a control id used for two different ones."""
     remarks = {remark.id for message in messages for remark in message.remarks}
-    if not messages[0].visit.id:
+    if messages and not messages[0].visit.id:
         remarks.add("ENCOUNTER_UNKNOWN")
     used = Counter(
         (m.header.application, m.header.facility, m.header.control_id) for m in messages if m.header.control_id
@@ -94,76 +132,17 @@ def _about_messages(messages: Sequence[Message]) -> set[str]:
     return remarks
 
 
-def _orders(messages: Sequence[Message]) -> dict[str, hl7.AnyEvent]:
+def _orders(messages: Sequence[Message]) -> dict[str, hl7.DrugOrdered]:
     """The newest word on each order by its numbers: pharmacy's, else the prescriber's."""
     ordered = [event for message in messages for event in message.events if isinstance(event, hl7.DrugOrdered)]
     ordered.sort(key=lambda event: not event.is_request)
-    return {number: event for event in ordered for number in _order_numbers(event)}
-
-
-def _order_numbers(event: hl7.AnyEvent) -> tuple[str, ...]:
-    if not isinstance(event, hl7.DrugOrdered):
-        return ()
-    return tuple(number for number in (event.placer, event.filler) if number)
-
-
-# -- the visit ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    facility: str
-    arrived_at: datetime | None
-    departed_at: datetime | None
-    status_changes: tuple[coding.StatusChange, ...]
-    is_cancelled: bool
-
-    @classmethod
-    def of(cls, messages: Sequence[Message]) -> _Visit:
-        """The visit as the newest message about each thing tells it. Messages in order of time."""
-        arrived: datetime | None = None
-        departed: datetime | None = None
-        is_cancelled = False
-        facility = ""
-        for message in messages:
-            visit = message.visit
-            facility = visit.facility or facility or message.header.facility
-            arrived = exact(visit.admitted) or arrived
-            departed = None if visit.is_discharge_deleted else exact(visit.discharged) or departed
-            for event in message.events:
-                if isinstance(event, hl7.EncounterOpened):
-                    arrived = arrived or exact(event.at)
-                    is_cancelled = False
-                elif isinstance(event, hl7.EncounterClosed):
-                    departed = exact(visit.discharged) or exact(event.at) or departed
-                elif isinstance(event, hl7.EncounterReopened):
-                    departed = None
-                elif isinstance(event, hl7.EncounterCancelled):
-                    is_cancelled = True
-        return cls(facility, arrived, departed, _status_changes(messages, arrived), is_cancelled)
-
-
-def _status_changes(messages: Sequence[Message], arrived: datetime | None) -> tuple[coding.StatusChange, ...]:
-    """When the patient was what. ADT news rules; without any, the class on the other messages does."""
-    adt = [m for m in messages if m.visit.patient_class and any(isinstance(e, hl7.EncounterEvent) for e in m.events)]
-    changes: list[coding.StatusChange] = []
-    for message in adt or [m for m in messages if m.visit.patient_class]:
-        is_inpatient = message.visit.patient_class.strip().upper() in _INPATIENT_CLASSES
-        status = coding.PatientStatus.INPATIENT if is_inpatient else coding.PatientStatus.OUTPATIENT
-        times = [exact(e.at) for e in message.events if isinstance(e, hl7.EncounterEvent)]
-        sent = message.header.time.at if message.header.time else None
-        at = (arrived if not changes else next((t for t in times if t), None)) or sent
-        if at is not None and (not changes or changes[-1].status is not status):
-            changes.append(coding.StatusChange(at, status))
-    if all(change.status is coding.PatientStatus.OUTPATIENT for change in changes):
-        return ()
-    return tuple(sorted(changes, key=lambda change: change.at))
+    return {number: event for event in ordered for number in (event.placer, event.filler) if number}
 
 
 # -- administrations ---------------------------------------------------------------------------------------------
 
 
-def _administrations(drafts: Sequence[Draft], orders: dict[str, hl7.AnyEvent]) -> tuple[coding.Administration, ...]:
+def _administrations(drafts: Sequence[Draft], orders: dict[str, hl7.DrugOrdered]) -> tuple[coding.Administration, ...]:
     """Every administration that was not voided, with an id of its own. In order of id."""
     standing = [draft for draft in drafts if not draft.is_voided]
     names = Counter(_short_id(draft) for draft in standing)
@@ -174,7 +153,7 @@ def _administrations(drafts: Sequence[Draft], orders: dict[str, hl7.AnyEvent]) -
         moment = f":{start:%Y%m%dT%H%M%S}" if start else ""
         unique = short if names[short] == 1 else f"{short}:{drug_key(draft.opening)}{moment}"
         order = orders.get(draft.opening.placer) or orders.get(draft.opening.filler)
-        made.append(_administration(draft, unique, order if isinstance(order, hl7.DrugOrdered) else None))
+        made.append(_administration(draft, unique, order))
     return tuple(sorted(made, key=lambda administration: administration.administration_id))
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import coding
 import hl7_parsers
-from hl7_parsers.events import Message
+from hl7_parsers.events import EncounterMerged, Message
 from streams import records
 from streams.apply import Rules
 from streams.assemble import assemble, encounter_of
 from streams.close import standing_of
+from streams.identity import Merges, Who, merges_of
 from streams.records import ClosedEncounter, MessageFact
+from streams.same_day import together
+from streams.series import Series
 from streams.site import Coder
 
 
@@ -29,9 +32,10 @@ class Read:
 
 @dataclass(slots=True)
 class Folded:
-    """Encounters by key with their facts by id, and what became of the messages."""
+    """Facts by identity and id, the merges that say what identities are now, and what became of the messages."""
 
-    encounters: dict[bytes, dict[bytes, MessageFact]] = field(default_factory=dict)
+    encounters: dict[Who, dict[bytes, MessageFact]] = field(default_factory=dict)
+    merges: Merges = field(default_factory=Merges)
     tally: records.Tally = field(default_factory=records.Tally)
 
     def take(self, read: Read) -> None:
@@ -44,16 +48,39 @@ class Folded:
         elif message is not None and not records.is_for_encounter(message):
             self.tally.count("ignored", records.why_ignored(message))
         elif message is not None:
-            facts = self.encounters.setdefault(records.encounter_key(*encounter_of(message)), {})
-            fact_id = records.message_fact_id(message, read.raw)
-            self.tally.count("duplicate" if fact_id in facts else "applied")
-            facts.setdefault(fact_id, MessageFact(records.LAYOUT, 0.0, message))
+            self.tally.count("applied" if self._keep(message, read.raw) else "duplicate")
+
+    def _keep(self, message: Message, raw: bytes) -> bool:
+        """Keep what a message says. False when all of it was there already."""
+        is_new = sum([self.merges.add(merge) for merge in merges_of(message)]) > 0
+        if all(isinstance(event, EncounterMerged) for event in message.events):
+            return is_new
+        facts = self.encounters.setdefault(encounter_of(message), {})
+        fact_id = records.message_fact_id(message, raw)
+        is_new |= fact_id not in facts
+        facts.setdefault(fact_id, MessageFact(records.LAYOUT, 0.0, message))
+        return is_new
+
+    def accounts(self) -> dict[Who, list[Who]]:
+        """What encounters are called now, each with the identities it has facts under; in order of appearance."""
+        members: dict[Who, list[Who]] = {}
+        for who in self.encounters:
+            members.setdefault(self.merges.resolve(who), []).append(who)
+        return members
 
     def closed(self, rules: Rules) -> Iterator[ClosedEncounter]:
         """Every encounter, closed as it stands; in order of first appearance."""
-        for facts in self.encounters.values():
-            standing = standing_of(iter(facts.values()))
-            yield ClosedEncounter(standing.version, "end_of_input", assemble(facts.values(), rules.site))
+        for account, members in self.accounts().items():
+            facts = [fact for _, fact in sorted(item for who in members for item in self.encounters[who].items())]
+            standing = standing_of(iter(facts))
+            doubts = {doubt for who in members for doubt in self.merges.doubts(who)}
+            if standing.is_series and rules.site.recurring == "date":
+                series = Series.of(account, facts, rules.site)
+                encounters = [series.encounter(day, rules.site, doubts) for day in sorted(series.days)]
+            else:
+                encounters = [assemble(facts, rules.site, account, doubts)]
+            for encounter in encounters:
+                yield ClosedEncounter(standing.facts, "end_of_input", encounter)
 
 
 def read_all(sources: Iterable[tuple[str, bytes]], rules: Rules) -> Iterator[Read]:
@@ -67,6 +94,15 @@ def read_all(sources: Iterable[tuple[str, bytes]], rules: Rules) -> Iterator[Rea
 
 
 def code_all(folded: Folded, rules: Rules, coder: Coder) -> Iterator[tuple[ClosedEncounter, coding.CodedEncounter]]:
-    """Each encounter with what it came to."""
+    """Each encounter with what it came to; one that shares a date with others of its patient is coded beside them."""
+    of_patient: dict[tuple[str, str], list[ClosedEncounter]] = {}
     for closed in folded.closed(rules):
-        yield closed, coder.code(closed.encounter)
+        encounter = closed.encounter
+        of_patient.setdefault((encounter.patient_id_authority, encounter.patient_id), []).append(closed)
+    for all_closed in of_patient.values():
+        version = {id(closed.encounter): closed for closed in all_closed}
+        for group in together([closed.encounter for closed in all_closed]):
+            for encounter in group:
+                coded = coder.code_beside(encounter, [other for other in group if other is not encounter])
+                if coded is not None:
+                    yield version[id(encounter)], coded

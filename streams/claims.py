@@ -15,10 +15,13 @@ import msgspec
 import coding
 from streams import records
 from streams.embedded.records import Record
+from streams.identity import patient_key
 from streams.progress import MessagesSkipped, Progress, skipped
 from streams.records import ClosedEncounter
 from streams.topics import Topics
 
+# Codes an encounter among those it shares a claim with; None when it has no claim of its own then.
+Code = Callable[[coding.Encounter, Sequence[coding.Encounter]], coding.CodedEncounter | None]
 Line = dict[str, Any]  # a claim line or a finding as JSON, by the names of the published contract
 
 
@@ -72,7 +75,7 @@ def split_version(key: bytes) -> tuple[bytes, int]:
 class Issuer:
     """Codes closed encounters and says what must be published."""
 
-    def __init__(self, topics: Topics, code: Callable[[coding.Encounter], coding.CodedEncounter]) -> None:
+    def __init__(self, topics: Topics, code: Code) -> None:
         self.topics = topics
         self.code = code
         self.partitions: dict[int, ClaimSets] = {}
@@ -111,20 +114,23 @@ class Issuer:
         """What one closed encounter causes; `now` is ISO 8601. Returns the records and the lines in them.
 
         An older version than the newest issued: nothing. The same version: the same bytes again. A newer one that
-        changes nothing: nothing.
+        changes nothing: nothing, unless the void set of another identity stands in its way.
         """
         closed = records.decode_closed(value)
         encounter = closed.encounter
         key = records.encounter_key(
-            records.patient_key(encounter.patient_id_authority, encounter.patient_id), encounter.encounter_id
+            patient_key(encounter.patient_id_authority, encounter.patient_id), encounter.encounter_id
         )
         version, before = self.partition(number).newest.get(key, (0, None))
         if closed.version < version:
             return [], []
         if closed.version == version and before is not None:
             return self._publish(number, key, version, before), before.lines
-        issued = issue_version(closed, self.code(encounter), before, now)
-        if before is not None and issued.claim_set_id == before.claim_set_id:
+        coded = None if closed.is_emptied else self.code(encounter, closed.beside)
+        if coded is None and before is None:
+            return [], []
+        issued = empty_version(key, closed, before, now) if coded is None else issue_version(closed, coded, before, now)
+        if before is not None and _says(issued) == _says(before) and version > closed.follows[0]:
             return [], []
         self.partition(number).newest[key] = (closed.version, issued)
         return self._publish(number, key, closed.version, issued), issued.lines
@@ -147,31 +153,73 @@ class Issuer:
         return out
 
 
+# What may differ between two versions that say the same: that one more message said so is no news for a payer.
+_OF_A_VERSION = frozenset(
+    {
+        "claim_set_version",
+        "line_number",
+        "line_count",
+        "supersedes",
+        "coded_at",
+        "opened_at",
+        "message_control_ids",
+    }
+)
+
+
+def _says(issued: Issued) -> tuple[str, list[Line]]:
+    """What a version says: its lines that stand and its open findings."""
+    said = [*issued.standing, *issued.open_findings]
+    return issued.claim_set_id, [
+        {name: value for name, value in one.items() if name not in _OF_A_VERSION} for one in said
+    ]
+
+
 def issue_version(closed: ClosedEncounter, coded: coding.CodedEncounter, before: Issued | None, now: str) -> Issued:
     """The next version of a claim set: the lines that stand, void lines for those of `before` that do not, findings."""
     lines = [wire_line(closed, coded, line, now) for line in coded.lines]
+    findings = _findings(closed, coded, before, now)
+    return _version(closed, Issued(records.LAYOUT, coded.claim_set_id, lines, findings), before, now)
+
+
+def empty_version(key: bytes, closed: ClosedEncounter, before: Issued | None, now: str) -> Issued:
+    """The version of an encounter that has no claim of its own any more: everything of `before` void and settled."""
+    settled = [
+        {**finding, "claim_set_version": closed.version, "resolved_at": now}
+        for finding in (before.open_findings if before else ())
+    ]
+    return _version(closed, Issued(records.LAYOUT, records.emptied_set_id(key), [], settled), before, now)
+
+
+def _version(closed: ClosedEncounter, meant: Issued, before: Issued | None, now: str) -> Issued:
+    """The version with the void lines for what no longer stands, numbered."""
+    lines = meant.lines
     kept = {line["claim_line_id"] for line in lines}
-    head = {"claim_set_id": coded.claim_set_id, "claim_set_version": closed.version, "coded_at": now}
+    head = {"claim_set_id": meant.claim_set_id, "claim_set_version": closed.version, "coded_at": now}
     if before is not None:
         voids = [line for line in before.standing if line["claim_line_id"] not in kept]
-        lines += [{**line, **head, "action": "void"} for line in voids]
-    supersedes = before.claim_set_id if before else None
+        lines = lines + [{**line, **head, "action": "void"} for line in voids]
+    supersedes = before.claim_set_id if before else closed.follows[1] or None
     numbered = [
         {**line, "line_number": place, "line_count": len(lines), "supersedes": supersedes}
         for place, line in enumerate(lines, 1)
     ]
-    return Issued(records.LAYOUT, coded.claim_set_id, numbered, _findings(closed, coded, before, now))
+    return msgspec.structs.replace(meant, lines=numbered)
 
 
 def _findings(closed: ClosedEncounter, coded: coding.CodedEncounter, before: Issued | None, now: str) -> list[Line]:
     opened = {finding["finding_id"]: finding for finding in (before.open_findings if before else ())}
     found = []
     for finding in coded.findings:
-        line = wire_finding(closed.encounter, finding, now)
+        line = wire_finding(closed, finding, now)
         line["opened_at"] = opened.get(finding.finding_id, line)["opened_at"]
         found.append(line)
     still_open = {finding.finding_id for finding in coded.findings}
-    settled = [{**line, "resolved_at": now} for key, line in opened.items() if key not in still_open]
+    settled = [
+        {**line, "claim_set_version": closed.version, "resolved_at": now}
+        for key, line in opened.items()
+        if key not in still_open
+    ]
     return found + settled
 
 
@@ -205,11 +253,13 @@ def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: codin
     }
 
 
-def wire_finding(encounter: coding.Encounter, finding: coding.Finding, now: str) -> Line:
+def wire_finding(closed: ClosedEncounter, finding: coding.Finding, now: str) -> Line:
     """A finding by the names of the published contract, open."""
+    encounter = closed.encounter
     content: Mapping[str, Any] = records.to_builtins(finding)
     return {
         "finding_id": content["finding_id"],
+        "claim_set_version": closed.version,
         "kind": content["kind"],
         "severity": content["severity"],
         "encounter_id": encounter.encounter_id,

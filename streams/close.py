@@ -6,17 +6,22 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 from hl7_parsers.events import (
+    AdministrationEvent,
     EncounterCancelled,
     EncounterClosed,
     EncounterOpened,
     EncounterReopened,
     Message,
 )
-from streams.records import CloseFact, Fact
+from streams.records import CloseFact, DocumentFact, Fact, HandedFact, MessageFact, WordFact
 
 NEVER = float("inf")
+K = TypeVar("K")
+# PV1-2 of an account that stays open for many visits (table 0004).
+_SERIES_CLASSES = frozenset({"R", "REC", "RECURRING"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +45,82 @@ class Standing:
     """
 
     facts: int = 0
+    messages: int = 0
     first_received: float = NEVER
     last_received: float = 0.0
     status: tuple[str, str, float] = ("", "open", 0.0)  # newest ADT news: its key, what it says, received when
-    reopened: str = ""  # key of the newest cancelled discharge
+    reopened: str = ""  # key of the newest cancelled discharge, or of a person's word
+    reopened_at: float = 0.0  # when a person had it opened again
     closed: tuple[str, str] | None = None  # newest close: key it rests on, cause
+    handed: tuple[int, str, str] = (0, "", "")  # version, patient and encounter of its last void set
+    recoded: int = 0  # how often a person had it coded again
+    given: tuple[float, float] = (NEVER, 0.0)  # the first and the last time charted, seconds since 1970
+    resolved: set[tuple[float, str, str, str]] = field(default_factory=set)  # received at, finding, who, why
+    is_series: bool = False  # a message said that the account is one for many visits
 
     def take(self, fact: Fact) -> None:
         """Count one new fact in."""
-        if isinstance(fact, CloseFact):
-            self.closed = max(self.closed or ("", ""), (fact.standing, fact.cause))
-            return
         self.facts += 1
-        self.first_received = min(self.first_received, fact.received_at)
-        self.last_received = max(self.last_received, fact.received_at)
-        for key, status in _news(fact.message):
-            self.status = max(self.status, (key, status, fact.received_at))
-            if status == "open" and key > self.reopened:
-                self.reopened = key
+        if isinstance(fact, MessageFact):
+            self.messages += 1
+            visit = fact.message.visit
+            if visit.patient_class.strip().upper() in _SERIES_CLASSES and visit.id:
+                self.is_series = True
+            self.first_received = min(self.first_received, fact.received_at)
+            self.last_received = max(self.last_received, fact.received_at)
+            self.given = _span(self.given, _charted(fact.message))
+            for key, status in _news(fact.message):
+                self._opened_or_ended(key, status, fact.received_at)
+        elif isinstance(fact, CloseFact) and not fact.day:
+            self.closed = max(self.closed or ("", ""), (fact.standing, fact.cause))
+        elif isinstance(fact, HandedFact):
+            self.handed = max(self.handed, (fact.version, fact.patient, fact.encounter_id))
+        elif isinstance(fact, WordFact) and fact.word == "reopen" and not fact.day:
+            self.last_received = max(self.last_received, fact.received_at)
+            self.reopened_at = max(self.reopened_at, fact.received_at)
+            self._opened_or_ended(fact.standing, "open", fact.received_at)
+        elif isinstance(fact, DocumentFact) and fact.finding_id:
+            self.resolved.add((fact.received_at, fact.finding_id, fact.who, fact.why))
+        elif isinstance(fact, WordFact) and fact.word == "recode":
+            self.recoded += 1
+
+    def _opened_or_ended(self, key: str, status: str, received_at: float) -> None:
+        self.status = max(self.status, (key, status, received_at))
+        if status == "open":
+            self.reopened = max(self.reopened, key)
+
+    def join(self, other: Standing) -> None:
+        """Count in what another identity of the same encounter adds."""
+        self.facts += other.facts
+        self.messages += other.messages
+        self.first_received = min(self.first_received, other.first_received)
+        self.last_received = max(self.last_received, other.last_received)
+        self.status = max(self.status, other.status)
+        self.reopened = max(self.reopened, other.reopened)
+        self.reopened_at = max(self.reopened_at, other.reopened_at)
+        self.closed = max((self.closed, other.closed), key=lambda closed: closed or ("", ""))
+        self.handed = max(self.handed, other.handed)
+        self.recoded += other.recoded
+        self.resolved |= other.resolved
+        self.given = _span(self.given, other.given)
+        self.is_series = self.is_series or other.is_series
+
+    def hear(self, account: Standing) -> None:
+        """Take what was said of the whole account for one of its dates: discharges, closes, what was opened again."""
+        self.status = max(self.status, account.status)
+        self.reopened = max(self.reopened, account.reopened)
+        self.reopened_at = max(self.reopened_at, account.reopened_at)
+        self.closed = max((self.closed, account.closed), key=lambda closed: closed or ("", ""))
 
     @property
     def is_closed(self) -> bool:
-        """Closed, and no cancelled discharge has come since."""
+        """Closed, and not opened again since."""
         return self.closed is not None and self.closed[0] >= self.reopened
 
     @property
-    def version(self) -> int:
-        """Of the claim set: the number of messages it rests on."""
-        return self.facts
+    def rests_on(self) -> str:
+        """The key of the newest news that a close rests on."""
+        return max(self.status[0], self.reopened)
 
     def due(self, patience: Patience) -> tuple[float, str]:
         """When to close, in seconds since 1970, and why, if nothing more comes."""
@@ -79,16 +132,31 @@ class Standing:
         return [cause for cause in ("cancelled", "discharge", "age", "quiet") if cause in holding]
 
     def _ways(self, patience: Patience) -> list[tuple[float, str]]:
-        if self.is_closed or not self.facts:
+        if self.is_closed or not self.messages:
             return []
         ways = [
             (self.last_received + patience.after_quiet, "quiet"),
-            (self.first_received + patience.at_age, "age"),
+            (max(self.first_received, self.reopened_at) + patience.at_age, "age"),
         ]
         _, status, received = self.status
         if status in ("discharge", "cancelled"):
             ways.append((received + patience.after_discharge, status))
         return ways
+
+
+def _span(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _charted(message: Message) -> tuple[float, float]:
+    times = [
+        time.at.timestamp()
+        for event in message.events
+        if isinstance(event, AdministrationEvent)
+        for time in (event.at, event.stop)
+        if time is not None
+    ]
+    return (min(times), max(times)) if times else (NEVER, 0.0)
 
 
 def _news(message: Message) -> Iterator[tuple[str, str]]:
@@ -119,17 +187,17 @@ def standing_of(facts: Iterator[Fact]) -> Standing:
 
 
 @dataclass(slots=True)
-class DueIndex:
+class DueIndex(Generic[K]):
     """Encounters by the time they are due. Looking costs what is due, not what is open.
 
     An encounter that is put in again replaces its earlier time; the earlier entry stays in the heap until its time
     comes and is then passed over.
     """
 
-    _due: dict[bytes, float] = field(default_factory=dict)
-    _heap: list[tuple[float, bytes]] = field(default_factory=list)
+    _due: dict[K, float] = field(default_factory=dict)
+    _heap: list[tuple[float, K]] = field(default_factory=list)
 
-    def put(self, encounter: bytes, due: float) -> None:
+    def put(self, encounter: K, due: float) -> None:
         if due == NEVER:
             self._due.pop(encounter, None)
         elif self._due.get(encounter) != due:
@@ -139,9 +207,9 @@ class DueIndex:
                 self._heap = [(at, key) for key, at in self._due.items()]
                 heapq.heapify(self._heap)
 
-    def pop_due(self, now: float) -> list[bytes]:
+    def pop_due(self, now: float) -> list[K]:
         """Encounters whose time has come; each is out of the index from here on."""
-        due: list[bytes] = []
+        due: list[K] = []
         while self._heap and self._heap[0][0] <= now:
             at, encounter = heapq.heappop(self._heap)
             if self._due.get(encounter) == at:

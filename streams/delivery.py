@@ -13,9 +13,9 @@ from streams.acknowledge import acknowledgement, batch_acknowledgement
 from streams.answers import CLOSE, NOT_STORED, AnswerPolicy, Problem, answer_code, has_no_patient, too_long
 from streams.append_queue import AppendQueue, Fate
 from streams.embedded.records import Record
+from streams.identity import patient_key
 from streams.metrics import ListenerMetrics
 from streams.mllp import TooLong
-from streams.records import patient_key
 
 _LINE_END = re.compile(rb"[\r\n]")
 _TRAILER = re.compile(rb"(?:^|[\r\n])BTS(?:[^A-Za-z0-9\s](\d*))?")

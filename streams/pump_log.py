@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import coding
 from hl7_parsers import events as hl7
-from streams.administrations import Draft, Row, exact, gather, newest, runs_of
+from streams.administrations import Draft, Misfit, Row, exact, gather, newest, runs_of
 
 # A nurse charts the start some minutes after the pump, or before; a dose that begins earlier is another one.
 _START_TOLERANCE = timedelta(minutes=30)
@@ -60,12 +60,12 @@ class Delivery:
         self.is_complete = self.is_complete or isinstance(event, _COMPLETIONS)
 
 
-def gather_all(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
-    """Rows of one encounter, charted and reported by pumps, into administrations, and remarks about misfits."""
+def gather_all(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
+    """Rows of one encounter, charted and reported by pumps, into administrations, and the rows that fit nowhere."""
     reported = [row for row in rows if row.event.pump]
     if not reported:
         return gather(rows)
-    drafts, remarks = gather([row for row in rows if not row.event.pump])
+    drafts, misfits = gather([row for row in rows if not row.event.pump])
     by_order: dict[tuple[str, str], list[Row]] = {}
     for row in reported:
         event = row.event
@@ -74,14 +74,16 @@ def gather_all(rows: Sequence[Row]) -> tuple[list[Draft], list[str]]:
     charted = [draft for draft in drafts if not draft.is_voided]
     for number in sorted(by_order):
         drafts += _add_order(by_order[number], charted)
-    return drafts, remarks + _misfits(reported, drafts)
+    return drafts, misfits + _misfits(reported, drafts)
 
 
-def _misfits(reported: Sequence[Row], drafts: Sequence[Draft]) -> list[str]:
-    """Remarks on reports that no administration has: those without a time, and a pump that was never seen to start."""
+def _misfits(reported: Sequence[Row], drafts: Sequence[Draft]) -> list[Misfit]:
+    """Reports that no administration has: those without a time, and a pump that was never seen to start."""
     used = {id(row) for draft in drafts for row in (*draft.rows, *draft.moments, *draft.reported)}
     left = [row for row in reported if id(row) not in used]
-    return sorted({remark.id for row in left for remark in row.event.remarks} | ({"PUMP_ONLY"} if left else set()))
+    return [
+        Misfit(remark, row) for row in left for remark in ("PUMP_ONLY", *(remark.id for remark in row.event.remarks))
+    ]
 
 
 def deliveries(rows: Sequence[Row]) -> list[Delivery]:

@@ -7,12 +7,14 @@ read it. Each kept record begins with the number of its layout, so that a later 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 import coding
 from hl7_parsers.events import NOT_CODED, Message
+from streams.identity import Merge
 from streams.progress import Progress
 
 LAYOUT = 1
@@ -34,27 +36,101 @@ class CloseFact(msgspec.Struct, frozen=True, array_like=True, tag="close"):
     received_at: float
     cause: str  # discharge, quiet, age, command, cancelled
     standing: str
+    day: str = ""  # of a series account: the date of service that was closed; "" for all of it
+    who: str = ""
+    why: str = ""
 
 
-Fact = MessageFact | CloseFact
+class WordFact(msgspec.Struct, frozen=True, array_like=True, tag="word"):
+    """A person had the encounter opened again, or coded again. `standing` is the close that it answers."""
+
+    layout: int
+    received_at: float
+    word: str  # reopen, recode
+    standing: str
+    who: str
+    why: str
+    day: str = ""
+
+
+class DocumentFact(msgspec.Struct, frozen=True, array_like=True, tag="document"):
+    """What a person documents afterwards: the stop of an administration, or what became of a finding."""
+
+    layout: int
+    received_at: float
+    who: str
+    why: str
+    administration_id: str = ""
+    stop: datetime | None = None
+    finding_id: str = ""
+    day: str = ""
+
+
+class HandedFact(msgspec.Struct, frozen=True, array_like=True, tag="handed"):
+    """What was issued as an encounter of this identity goes by another; its last set was void and of this version."""
+
+    layout: int
+    received_at: float
+    version: int
+    patient: str
+    encounter_id: str
+
+
+class MergeFact(msgspec.Struct, frozen=True, array_like=True, tag="merge"):
+    """Two identities are one. Kept for itself: it may be about any number of encounters."""
+
+    layout: int
+    received_at: float
+    merge: Merge
+
+
+Fact = MessageFact | CloseFact | WordFact | DocumentFact | HandedFact
+
+
+class Handed(msgspec.Struct, frozen=True, array_like=True):
+    """A fact on its way to the partition of another patient, with the key it has everywhere."""
+
+    patient: str
+    encounter_id: str
+    fact_id: str
+    fact: msgspec.Raw
 
 
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """An order to the partition that owns a patient, on `encounter.commands`."""
 
-    command: str  # "close"
+    command: str  # close, reopen, recode, document; transfer: merges and facts of other identities
     patient: str  # "authority|id"
-    encounter_id: str
+    encounter_id: str = ""
     cause: str = "command"
     at: float = 0.0  # seconds since 1970
+    who: str = ""
+    why: str = ""
+    administration_id: str = ""
+    stop: datetime | None = None
+    finding_id: str = ""
+    merges: tuple[Merge, ...] = ()
+    facts: tuple[Handed, ...] = ()
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """What a person said became of a finding."""
+
+    finding_id: str
+    who: str
+    why: str
 
 
 class ClosedEncounter(msgspec.Struct, frozen=True):
     """An encounter as it stood when it closed, or closed again after late news."""
 
-    version: int  # the number of facts it rests on
+    version: int  # the number of facts it rests on, and more than any version issued under another identity
     cause: str
     encounter: coding.Encounter
+    is_emptied: bool = False  # everything of it goes by another identity now: what was issued is void
+    follows: tuple[int, str] = (0, "")  # version and id of the void set that was its last under another identity
+    beside: tuple[coding.Encounter, ...] = ()  # the patient's other closed encounters of the same dates
+    resolved: tuple[Resolution, ...] = ()  # in order of time
 
 
 class Tally(Progress, omit_defaults=True):
@@ -94,19 +170,16 @@ class Tally(Progress, omit_defaults=True):
 
 
 TALLY_KEY = b"tally"
+MERGE_KEY = b"merge"
 PROGRESS_KEY = b"progress"
 
 encode = msgspec.json.Encoder().encode
 decode_fact = msgspec.json.Decoder(Fact).decode
+decode_merge = msgspec.json.Decoder(MergeFact).decode
 decode_command = msgspec.json.Decoder(Command).decode
 decode_closed = msgspec.json.Decoder(ClosedEncounter).decode
 decode_tally = msgspec.json.Decoder(Tally).decode
 decode_progress = msgspec.json.Decoder(Progress).decode
-
-
-def patient_key(authority: str, patient_id: str) -> str:
-    """The routing key of a patient; "|" when there is none."""
-    return f"{authority}|{patient_id}"
 
 
 def encounter_key(patient: str, encounter_id: str) -> bytes:
@@ -140,10 +213,29 @@ def message_fact_id(message: Message, raw: bytes) -> bytes:
     return digest.hexdigest().encode()
 
 
-def close_fact_id(cause: str, standing: str) -> bytes:
+def close_fact_id(cause: str, standing: str, day: str = "") -> bytes:
     """Two workers that close the same encounter for the same cause write the same fact."""
-    digest = hashlib.blake2b(f"{cause}\x1f{standing}".encode(), digest_size=8)
+    digest = hashlib.blake2b(f"{cause}\x1f{standing}\x1f{day}".encode(), digest_size=8)
     return b"close-" + digest.hexdigest().encode()
+
+
+def merge_fact_id(merge: Merge) -> bytes:
+    """The same merge told by several messages, or handed on by several partitions, is one fact."""
+    return hashlib.blake2b(encode(merge), digest_size=12).hexdigest().encode()
+
+
+def command_fact_id(raw: bytes, day: str = "") -> bytes:
+    """A person's command read twice is one fact, for each date of a series account that it is about."""
+    return b"command-" + hashlib.blake2b(raw + day.encode(), digest_size=12).hexdigest().encode()
+
+
+def handed_fact_id(fact: HandedFact) -> bytes:
+    return b"handed-" + hashlib.blake2b(encode(fact), digest_size=12).hexdigest().encode()
+
+
+def emptied_set_id(encounter: bytes) -> str:
+    """The id of the void set that ends an encounter's own sets."""
+    return hashlib.blake2b(b"emptied\x1f" + encounter, digest_size=12).hexdigest()
 
 
 def to_builtins(value: object) -> Any:

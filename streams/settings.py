@@ -73,6 +73,7 @@ class Settings:
     close_after_discharge: timedelta = _meaning("grace between the discharge and the claim", timedelta(hours=4))
     close_after_quiet: timedelta = _meaning("close when nothing came and nothing runs for so long", timedelta(hours=24))
     close_at_age: timedelta = _meaning("close whatever happens at this age", timedelta(days=30))
+    recurring: str = _meaning("date or account: what of a series account (PV1-2 R) is one encounter", "date")
     close_check_every: timedelta = _meaning("how often due encounters are looked for", timedelta(seconds=1))
     stuck_after: timedelta = _meaning("exit when there is lag and no commit for so long", timedelta(minutes=5))
     publish_events: bool = _meaning("also publish medication.events", False)
@@ -127,6 +128,7 @@ _CHOICES = {
     "ack_when_unreadable": _STORED,
     "ack_when_no_patient": _STORED,
     "ack_when_not_coded": _STORED,
+    "recurring": ("date", "account"),
     "setting": ("facility", "professional"),
     "kafka_transport": ("own", "stock"),
     "log_format": ("text", "json"),

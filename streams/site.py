@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import coding
 from streams.apply import Rules
 from streams.assemble import Site
 from streams.close import Patience
+from streams.embedded.partitioner import partition_for
 from streams.senders import parser_of
 from streams.settings import Settings, SettingsError
 
@@ -22,7 +24,18 @@ class Coder:
     tables: coding.Tables
 
     def code(self, encounter: coding.Encounter) -> coding.CodedEncounter:
+        """What an encounter comes to for itself."""
         return coding.code_encounter(encounter, self.policy, self.formulary, self.tables)
+
+    def code_beside(
+        self, encounter: coding.Encounter, beside: Sequence[coding.Encounter]
+    ) -> coding.CodedEncounter | None:
+        """What an encounter comes to on one claim with those beside it; None when it has no lines of its own there."""
+        if not beside:
+            return self.code(encounter)
+        group = sorted((encounter, *beside), key=lambda one: one.encounter_id)
+        coded = coding.code_day(group, self.policy, self.formulary, self.tables)
+        return next((one for one in coded if one.encounter_id == encounter.encounter_id), None)
 
 
 def coder_of(settings: Settings) -> Coder:
@@ -56,7 +69,13 @@ def _tables(data_dir: Path) -> coding.Tables:
 
 
 def site_of(settings: Settings) -> Site:
-    return Site(coding.Setting(settings.setting), settings.payer, settings.place_of_service, settings.time_zone)
+    return Site(
+        coding.Setting(settings.setting),
+        settings.payer,
+        settings.place_of_service,
+        settings.time_zone,
+        settings.recurring,
+    )
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -65,6 +84,7 @@ def rules_of(settings: Settings) -> Rules:
         site=site_of(settings),
         patience=Patience.of(settings.close_after_discharge, settings.close_after_quiet, settings.close_at_age),
         publish_events=settings.publish_events,
+        owner=lambda patient: partition_for(patient.encode(), range(settings.partitions)),
     )
 
 

@@ -94,7 +94,11 @@ async def work(settings: Settings) -> None:
     await consumer.start()
     writer = KafkaWriter(cast(Any, Producing(producer)), topics.compacted(), settings.partitions)
     desk = Desk(
-        topics, Applier(topics, rules_of(settings)), Issuer(topics, coder_of(settings).code), writer, WorkerMetrics()
+        topics,
+        Applier(topics, rules_of(settings)),
+        Issuer(topics, coder_of(settings).code_beside),
+        writer,
+        WorkerMetrics(),
     )
     try:
         await _loop(consumer, desk, settings)

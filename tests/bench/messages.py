@@ -8,7 +8,7 @@ from functools import cache
 import hl7_parsers
 from streams.demo.hospital_day import Sent, hospital_day
 from streams.embedded.records import Record
-from streams.records import patient_key
+from streams.identity import patient_key
 
 # About 20,000 messages: the demo's day of a larger house.
 LARGE_DAY = 1850

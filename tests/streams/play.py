@@ -15,8 +15,9 @@ from streams.batch import Folded, code_all, read_all
 from streams.claims import issue_version, newest_sets
 from streams.demo.stage import Stage
 from streams.embedded.records import Record
+from streams.identity import Who
 from streams.mllp_client import SendReport, send_all
-from streams.records import TALLY_KEY, Command, Tally, decode_tally, encode, split_encounter_key
+from streams.records import TALLY_KEY, Command, Tally, decode_tally, encode
 from streams.settings import Settings
 from streams.site import coder_of, rules_of
 from tests.streams.brokers import Broker
@@ -49,12 +50,12 @@ def oracle(messages: Sequence[bytes], settings: Settings) -> Outcome:
     return Outcome(plain(newest_sets(lines)), findings, folded.tally)
 
 
-def encounter_keys(messages: Sequence[bytes], settings: Settings) -> list[bytes]:
-    """Every encounter that the messages speak of."""
+def accounts(messages: Sequence[bytes], settings: Settings) -> list[Who]:
+    """Every encounter that the messages speak of, as it is called in the end."""
     folded = Folded()
     for read in read_all([("day", message) for message in messages], rules_of(settings)):
         folded.take(read)
-    return list(folded.encounters)
+    return list(folded.accounts())
 
 
 def plain(sets: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
@@ -69,10 +70,12 @@ def plain(sets: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any
 def outcome_of(broker: Broker) -> Outcome:
     """What stands on the topics."""
     lines = [json.loads(value) for _, _, value in broker.read(broker.topics.claim_lines)]
-    findings = {}
+    findings: dict[str, dict[str, Any]] = {}
     for _, _, value in broker.read(broker.topics.worklist):
         finding = json.loads(value)
-        findings[finding["finding_id"]] = finding
+        known = findings.setdefault(finding["finding_id"], finding)
+        if finding["claim_set_version"] >= known["claim_set_version"]:
+            findings[finding["finding_id"]] = finding
     tallies: dict[int, Tally] = {}
     for partition, key, value in broker.read(broker.topics.facts_changelog):
         if key == TALLY_KEY:
@@ -113,10 +116,9 @@ class Play:
             self._send(stage)
             self._settle(stage)
             now = time.time()
-            for key in encounter_keys(self.messages, self.broker.settings):
-                patient, encounter_id = split_encounter_key(key)
-                command = Command("close", patient, encounter_id, at=now)
-                self.broker.put(Record(self.broker.topics.commands, patient.encode(), encode(command)))
+            for account in accounts(self.messages, self.broker.settings):
+                command = Command("close", *account, at=now)
+                self.broker.put(Record(self.broker.topics.commands, account.patient.encode(), encode(command)))
             self._settle(stage)
         finally:
             stage.stop()

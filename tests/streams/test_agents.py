@@ -70,12 +70,12 @@ class Writer:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return load_settings(environment={"DRIPCODE_DATA_DIR": str(tmp_path)})[0]
+    return load_settings(environment={"DRIPCODE_DATA_DIR": str(tmp_path), "DRIPCODE_PARTITIONS": "1"})[0]
 
 
 def desk(settings: Settings, writer: Writer) -> Desk:
     topics = topics_of(settings)
-    issuer = Issuer(topics, coder_of(settings).code)
+    issuer = Issuer(topics, coder_of(settings).code_beside)
     return Desk(topics, Applier(topics, rules_of(settings)), issuer, writer, WorkerMetrics())
 
 

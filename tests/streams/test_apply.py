@@ -127,7 +127,7 @@ def test_a_discharged_encounter_closes_after_its_grace_and_not_before() -> None:
     assert (command.command, command.encounter_id, command.cause) == ("close", "V1", "discharge")
     out, counts = work.apply([feed.put(command)], now=14 * HOUR)
     (made,) = sent_on(out)
-    assert (made.version, made.cause, len(made.encounter.administrations)) == (2, "discharge", 1)
+    assert (made.version, made.cause, len(made.encounter.administrations)) == (3, "discharge", 1)
     assert counts.closings == {"discharge": 1}
     assert work.due_commands(0, 1e9) == []
 
@@ -163,7 +163,7 @@ def test_late_news_sends_the_encounter_on_again_with_a_higher_version() -> None:
     (before,) = sent_on(work.apply([feed.put(command)], now=5 * HOUR)[0])
     late = given("O1", "09:00", "10:00", action=Action.UPDATE, charted="20:00")
     (after,) = sent_on(work.apply([feed.put(late)], now=6 * HOUR)[0])
-    assert (before.version, after.version) == (2, 3)
+    assert (before.version, after.version) == (3, 4)
     assert after.encounter.administrations[0].runs[0].stop is not None
 
 

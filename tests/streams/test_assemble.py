@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Action, Code, Message, Quantity, Visit
-from streams.assemble import Site, assemble, encounter_of, has_running_infusion
+from streams.assemble import Gathered, Site, assemble, encounter_of
 from tests.streams.build import (
     class_changed,
     clock,
@@ -253,7 +253,7 @@ def test_a_message_without_a_visit_belongs_to_the_patients_day() -> None:
     ],
 )
 def test_an_infusion_runs_until_its_stop_is_known(messages: tuple[Message, ...], runs_on: bool) -> None:
-    assert has_running_infusion(fact(one) for one in messages) is runs_on
+    assert Gathered.of(fact(one) for one in messages).has_running_infusion is runs_on
 
 
 # -- any order, any number of times

@@ -39,7 +39,7 @@ class Site:
         self.coded = coding.CodedEncounter(
             claim_set_id="", encounter_id="V1", lines=(), findings=(), rules_version="r", policy="p"
         )
-        self.issuer = Issuer(TOPICS, lambda _: self.coded)
+        self.issuer = Issuer(TOPICS, lambda *_: self.coded)
         self.published: list[Line] = []
         self.findings: list[Line] = []
 

@@ -7,7 +7,7 @@ import pytest
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Code, Message
-from streams.assemble import Site, assemble, has_running_infusion
+from streams.assemble import Gathered, Site, assemble
 from tests.streams.build import clock, fact, given, message, moment, started, voided
 
 START, PAUSE, DONE = hl7.AdministrationStarted, hl7.AdministrationPaused, hl7.AdministrationStopped
@@ -72,7 +72,7 @@ def test_a_pump_that_still_runs_gives_no_stop() -> None:
     messages = [started("O1", at="09:00"), pump(START, "09:02"), pump(CHANGE, "09:30"), pump(START, "09:30")]
     (one,) = administrations(*messages)
     assert runs(one) == [("09:00", "")]
-    assert has_running_infusion([fact(one) for one in messages])
+    assert Gathered.of([fact(one) for one in messages]).has_running_infusion
 
 
 def test_either_number_of_an_order_joins_pump_and_chart() -> None:

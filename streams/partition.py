@@ -1,0 +1,118 @@
+"""What a worker knows of one partition: facts by the identity they were sent under, found by what that is now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from streams import records
+from streams.close import DueIndex, Standing
+from streams.identity import Merge, Merges, Who
+from streams.records import Fact, Tally
+
+
+@dataclass(slots=True)
+class EncounterFacts:
+    """The facts of one identity of an encounter by id, encoded as in the changelog, and what they add up to."""
+
+    facts: dict[bytes, bytes] = field(default_factory=dict)
+    standing: Standing = field(default_factory=Standing)
+    is_recovered: bool = False  # what these facts caused may not have been written before the worker ended
+
+
+@dataclass(slots=True)
+class Partition:
+    """The facts of a partition, the merges that say what their identities are now, what is due, the balance."""
+
+    encounters: dict[Who, EncounterFacts] = field(default_factory=dict)
+    of_patient: dict[str, list[Who]] = field(default_factory=dict)
+    merges: Merges = field(default_factory=Merges)
+    recovered_merges: set[Merge] = field(default_factory=set)
+    due: DueIndex[Who] = field(default_factory=DueIndex)
+    tally: Tally = field(default_factory=Tally)
+
+    def restore(self, key: bytes, value: bytes) -> None:
+        """Take a record of the changelog in: a fact, a merge, or the tally."""
+        if key == records.TALLY_KEY:
+            tally = records.decode_tally(value)
+            # A worker that lost the partition may have written later; what counted further is right.
+            self.tally = tally if tally.next_offset >= self.tally.next_offset else self.tally
+            return
+        encounter, _, fact_id = key.rpartition(records.SEPARATOR)
+        if encounter == records.MERGE_KEY:
+            merge = records.decode_merge(value).merge
+            self.merges.add(merge)
+            self.recovered_merges.add(merge)
+            return
+        held = self._held(Who(*records.split_encounter_key(encounter)))
+        held.is_recovered = True
+        if fact_id not in held.facts:
+            held.facts[fact_id] = value
+            held.standing.take(records.decode_fact(value))
+
+    def _held(self, who: Who) -> EncounterFacts:
+        held = self.encounters.get(who)
+        if held is None:
+            held = self.encounters[who] = EncounterFacts()
+            self.of_patient.setdefault(who.patient, []).append(who)
+        return held
+
+    def keep(self, who: Who, fact_id: bytes, fact: Fact, value: bytes) -> bool:
+        """Keep a fact under the identity it was sent under. False when it was there already."""
+        held = self._held(who)
+        if fact_id in held.facts:
+            return False
+        held.facts[fact_id] = value
+        held.standing.take(fact)
+        return True
+
+    # -- by what an identity is called now ---------------------------------------------------------------------
+
+    def members(self, home: Who, merges: Merges | None = None) -> list[Who]:
+        """The identities with facts here that are called `home` now, or by other merges."""
+        known = self.merges if merges is None else merges
+        if not self.merges.concern(home.patient):
+            return [home] if home in self.encounters else []
+        return [who for who in self.family(home.patient) if known.resolve(who) == home]
+
+    def family(self, patient: str) -> list[Who]:
+        """Every identity with facts here of the patients that merges connect with this one."""
+        if not self.merges.concern(patient):
+            return self.of_patient.get(patient, [])
+        return [who for other in sorted(self.merges.family(patient)) for who in self.of_patient.get(other, ())]
+
+    def homes(self) -> Iterable[Who]:
+        """What every encounter here is called now, each once."""
+        return dict.fromkeys(self.merges.resolve(who) for who in self.encounters)
+
+    def standing(self, members: Sequence[Who]) -> Standing:
+        """What the facts of an encounter add up to, under all its identities."""
+        if len(members) == 1:
+            return self.encounters[members[0]].standing
+        joined = Standing()
+        for who in members:
+            joined.join(self.encounters[who].standing)
+        return joined
+
+    def facts(self, members: Sequence[Who]) -> Iterator[Fact]:
+        """The facts of an encounter under all its identities, in order of their ids."""
+        held = [item for who in members for item in self.encounters[who].facts.items()]
+        return (records.decode_fact(value) for _, value in sorted(held))
+
+    def version(self, home: Who) -> int:
+        """Of a claim set: the number of facts known of the patient, which only grows, whatever is merged with what.
+
+        More than what was issued in another partition before the facts were handed over.
+        """
+        facts = sum(self.encounters[who].standing.facts for who in self.family(home.patient))
+        merges = len(self.merges.among(self.merges.family(home.patient))) if self.merges.concern(home.patient) else 0
+        return facts + merges + self.handed(home.patient)
+
+    def handed(self, patient: str) -> int:
+        """The highest version of a set that was void when its facts went by another identity; 0 when there is none."""
+        return max((self.encounters[who].standing.handed[0] for who in self.family(patient)), default=0)
+
+    def goes_out(self, home: Who) -> None:
+        """What the facts of an encounter cause goes out with this batch."""
+        for who in self.members(home):
+            self.encounters[who].is_recovered = False

@@ -1,0 +1,133 @@
+"""What is sent on to be coded: encounters that are closed, as they stand, with those they share a date with. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import coding
+from streams import records
+from streams.assemble import Site
+from streams.close import NEVER, Patience
+from streams.embedded.records import Record
+from streams.handing import Mail, follows, void_of
+from streams.identity import Who
+from streams.occasions import Occasion, occasions_of
+from streams.partition import Partition
+from streams.records import ClosedEncounter, Resolution
+from streams.same_day import together
+
+# Two encounters further apart than this share no date, wherever they are.
+_APART = 2 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A closed occasion and its content."""
+
+    occasion: Occasion
+    encounter: coding.Encounter
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends the closed encounters of accounts on, each when it changed."""
+
+    mail: Mail
+    site: Site
+    patience: Patience
+    sent: dict[Who, bytes] = field(default_factory=dict)  # of dates of series accounts: what was sent last
+
+    def settle(self, number: int, partition: Partition, accounts: Iterable[Who]) -> list[Record]:
+        """After a batch: what is closed of these accounts is sent on; what is open is looked at when due."""
+        out: list[Record] = []
+        for patient, of_patient in _by_patient(accounts).items():
+            touched: list[Occasion] = []
+            for account in of_patient:
+                partition.goes_out(account)
+                occasions = occasions_of(partition, account, self.site)
+                due = min((one.standing.due(self.patience)[0] for one in occasions), default=NEVER)
+                partition.due.put(account, due)
+                touched += occasions
+                out += self._whole_series(number, partition, account, occasions)
+            out += self._send(number, partition, patient, touched)
+        return out
+
+    def _whole_series(
+        self, number: int, partition: Partition, account: Who, occasions: Sequence[Occasion]
+    ) -> list[Record]:
+        """An account that was issued whole before it was known as a series is void as such."""
+        if any(one.day for one in occasions) and partition.standing(partition.members(account)).closed:
+            return [self.mail.closed(number, void_of(account, partition.version(account)))]
+        return []
+
+    def _send(self, number: int, partition: Partition, patient: str, touched: Sequence[Occasion]) -> list[Record]:
+        """Send on what is closed of these, and of what is or was beside them.
+
+        Which dates an encounter had before is not known any more, only how far they reached.
+        """
+        ever_closed = [one for one in touched if one.standing.closed is not None]
+        if not ever_closed:
+            return []
+        others = self._near(partition, patient, touched, ever_closed)
+        closed = [Closed(one, one.encounter()) for one in (*touched, *others) if one.standing.is_closed]
+        closed.sort(key=lambda one: one.occasion.who)
+        of = {id(one.encounter): one for one in closed}
+        return [
+            self._record(number, partition, of[id(encounter)], group)
+            for group in together([one.encounter for one in closed])
+            for encounter in group
+            if self._is_news(partition, of[id(encounter)], group)
+        ]
+
+    def _is_news(self, partition: Partition, one: Closed, group: Sequence[coding.Encounter]) -> bool:
+        """Whether a date of a series was not sent as it is now. Any other encounter is sent: what issues it looks."""
+        if not one.occasion.day:
+            return True
+        standing = one.occasion.standing
+        handed = partition.handed(one.occasion.who.patient)
+        content = one.encounter, group, handed, standing.recoded, sorted(standing.resolved)
+        digest = hashlib.blake2b(records.encode(content), digest_size=12).digest()
+        is_news = self.sent.get(one.occasion.who) != digest
+        self.sent[one.occasion.who] = digest
+        return is_news
+
+    def _near(
+        self, partition: Partition, patient: str, touched: Sequence[Occasion], ever_closed: Sequence[Occasion]
+    ) -> list[Occasion]:
+        """The patient's other encounters that may share a date with one of these, or with one that may with it."""
+        accounts = {one.account for one in touched}
+        homes = dict.fromkeys(partition.merges.resolve(who) for who in partition.family(patient))
+        left = [account for account in homes if account not in accounts and account.patient == patient]
+        spans = [one.standing.given for one in ever_closed]
+        found: list[Occasion] = []
+        while near := [one for one in left if _is_near(partition.standing(partition.members(one)).given, spans)]:
+            left = [account for account in left if account not in near]
+            occasions = [one for account in near for one in occasions_of(partition, account, self.site)]
+            spans += [one.standing.given for one in occasions]
+            found += occasions
+        return found
+
+    def _record(self, number: int, partition: Partition, one: Closed, group: Sequence[coding.Encounter]) -> Record:
+        occasion = one.occasion
+        closed = ClosedEncounter(
+            version=partition.version(occasion.account),
+            cause=occasion.standing.closed[1] if occasion.standing.closed else "",
+            encounter=one.encounter,
+            follows=follows(partition, occasion.account, occasion.who),
+            beside=tuple(other for other in group if other is not one.encounter),
+            resolved=tuple(Resolution(*said) for _, *said in sorted(occasion.standing.resolved)),
+        )
+        return self.mail.closed(number, closed)
+
+
+def _by_patient(accounts: Iterable[Who]) -> dict[str, list[Who]]:
+    found: dict[str, list[Who]] = {}
+    for account in accounts:
+        found.setdefault(account.patient, []).append(account)
+    return found
+
+
+def _is_near(one: tuple[float, float], spans: Iterable[tuple[float, float]]) -> bool:
+    return any(one[0] < other[1] + _APART and other[0] < one[1] + _APART for other in spans)
