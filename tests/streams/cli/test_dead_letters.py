@@ -17,10 +17,10 @@ from streams.demo.stage import Stage
 from streams.embedded.records import Record
 from streams.mllp_client import send_all
 from streams.provision import open_store, provision_kafka
-from streams.records import Command, encode, split_encounter_key
+from streams.records import Command, encode
 from tests.streams.brokers import Broker, EmbeddedBroker, KafkaBroker
 from tests.streams.gateway import message
-from tests.streams.play import encounter_keys, oracle, outcome_of
+from tests.streams.play import accounts, oracle, outcome_of
 
 SECRET = "SYNSECRET"
 NO_PATIENT = message(1, pid=f"^^^{SECRET}")
@@ -191,10 +191,9 @@ def test_messages_of_a_sender_that_was_not_set_up_become_claim_lines_once_it_is(
         )
         settle(broker)
         now = time.time()
-        for key in encounter_keys(messages, broker.settings):
-            patient, encounter_id = split_encounter_key(key)
-            close = Command("close", patient, encounter_id, at=now)
-            broker.put(Record(broker.topics.commands, patient.encode(), encode(close)))
+        for account in accounts(messages, broker.settings):
+            close = Command("close", *account, at=now)
+            broker.put(Record(broker.topics.commands, account.patient.encode(), encode(close)))
         settle(broker)
     finally:
         stage.stop()
