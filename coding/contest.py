@@ -182,7 +182,9 @@ def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[D
     coder.code(infusions)
     drafts, notes = coder.drafts, coder.notes
     if by_hand:
-        pushes = PushCoder(initial, infusions, rules, policy, is_office=claim.is_office)
+        pushed = {push.ingredient for push in by_hand}
+        of_pushed = [service for service in infusions if service.ingredient in pushed]
+        pushes = PushCoder(initial, of_pushed, rules, policy, is_office=claim.is_office)
         pushes.code(by_hand)
         drafts, notes = drafts + pushes.drafts, notes + pushes.notes
     return drafts + hydration.code_hydration(site.fluids, initial, rules, policy), notes

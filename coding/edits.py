@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache
 
 from coding.contest import Claim
-from coding.findings import is_holding
+from coding.findings import HOLD, status_of
 from coding.frozen import replace
 from coding.policy import Policy
 from coding.published import Edits, UnitLimit
@@ -19,8 +19,7 @@ Units = dict[date, dict[str, int]]  # date: code: units proposed
 
 def is_proposed(draft: Draft) -> bool:
     """Say whether a draft is not held."""
-    flags = draft.service.flags + draft.flags
-    return not flags or not is_holding(flags)
+    return status_of(draft.service.flags + draft.flags) is not HOLD
 
 
 def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], Units]:

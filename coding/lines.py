@@ -12,7 +12,7 @@ from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.sites import recorded_names
-from coding.tables import catalogue, engine_numbers
+from coding.tables import CodeEntry, catalogue, engine_numbers
 
 Controls = Mapping[str, tuple[str, ...]]  # administration: control ids of its messages
 About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrations
@@ -26,6 +26,7 @@ ID_LENGTH = engine_numbers()["id_length"]
 class Told:
     """What lines of one encounter have in common."""
 
+    codes: Mapping[str, CodeEntry]
     encounter_id: str
     controls: Controls
     findings: Mapping[About, str]  # their ids
@@ -50,7 +51,7 @@ def finish(
     abouts = [_about(draft) for draft in drafts]
     findings = _findings(encounter.encounter_id, _stakes(drafts, abouts, notes), controls)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
-    told = Told(encounter.encounter_id, controls, ids, _sites(drafts, encounter), {})
+    told = Told(codes, encounter.encounter_id, controls, ids, _sites(drafts, encounter), {})
     lines = tuple([_line(draft, about, told) for draft, about in zip(drafts, abouts, strict=True)])
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
@@ -84,9 +85,9 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
     """Return the claim line of a draft with its findings. Lines alike in everything are told apart by their number."""
     service, code, units, minutes = draft.service, draft.code, draft.units, draft.minutes
     status = status_of(tuple([kind for kind, _ in about])) if about else READY
-    entry, first, ids = catalogue()[code], service.given[0].administration, service.ids
-    where = (told.encounter_id, draft.service_date.isoformat(), service.site)
-    content = "\x1f".join((*where, code, *draft.modifiers, str(units), status, str(minutes), *ids))
+    entry, first, ids, site = told.codes[code], service.given[0].administration, service.ids, service.site
+    day, how = draft.service_date.isoformat(), (str(units), status, str(minutes))
+    content = "\x1f".join((told.encounter_id, day, site, code, *draft.modifiers, *how, *ids))
     ordinal = told.seen[content] = told.seen.get(content, 0) + 1
     return ClaimLine(
         claim_line_id=short_id(content, str(ordinal)),
@@ -98,11 +99,11 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
         units=units,
         service_family=entry.family,
         role=draft.role,
-        access_site=first.access_site or told.sites.get(service.site, service.site),
+        access_site=first.access_site or told.sites.get(site, site),
         drug=first.drug,
         minutes=minutes,
         administration_ids=ids,
-        message_control_ids=_controls(ids, told.controls),
+        message_control_ids=told.controls[ids[0]] if len(ids) == 1 else _controls(ids, told.controls),
         reasons=draft.reasons,
         findings=tuple([told.findings[one] for one in about]) if about else (),
     )
@@ -110,8 +111,6 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
 
 def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
     """Return the control ids of the messages behind administrations."""
-    if len(ids) == 1:
-        return controls[ids[0]]
     return tuple(dict.fromkeys([control for one in ids for control in controls[one]]))
 
 

@@ -74,8 +74,10 @@ class InfusionCoder:
 
     def _initial_of(self, doses: list[Service]) -> Service | None:
         """Return the dose that is the site's initial service."""
-        initial = [dose for dose in doses if dose.ids[0] in self.initial_ids]
-        return initial[0] if initial else None
+        for dose in doses:
+            if dose.ids[0] in self.initial_ids:
+                return dose
+        return None
 
     def _place(self, doses: list[Service]) -> tuple[object, ...]:
         """Return a drug's place: the initial first, then chemotherapy, then the longest, then the first."""

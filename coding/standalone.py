@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from coding.bench import Bench, Step
 from coding.checks import DRAWS
-from coding.devices import starts_pump
+from coding.devices import is_portable_pump, starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
 from coding.findings import is_holding
@@ -38,6 +38,8 @@ def is_by_vein(one: Given, rules: Rules, *, is_office: bool) -> bool:
     record, identity = one.administration, one.identity
     if record.route not in BY_VEIN or identity.drug_class in BY_CLASS or (identity.tag and has_own_code(one)):
         return False
+    if not is_portable_pump(record):
+        return True
     return not starts_pump(record, one.family, one.stretches, rules, is_office=is_office)
 
 

@@ -101,7 +101,8 @@ def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
         rule, flags = "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
     if family is not HYDRATION and is_on_edge(minutes, least, more):
         flags = (*flags, "BOUNDARY_MINUTE")
-    if _has_seconds(run) and _seconds_matter(run, least, more):
+    with_seconds = [at for stretch in run.stretches for at in stretch if at % MINUTE]
+    if with_seconds and _seconds_matter(run, least, more):
         flags = (*flags, "BOUNDARY_SECONDS")
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
     if run.parts:
@@ -158,11 +159,6 @@ def is_on_edge(minutes: int, least: int, more: int) -> bool:
     if minutes in (least - 1, least):
         return True
     return minutes > 60 and minutes % 60 in (more - 1, more)
-
-
-def _has_seconds(run: Given) -> bool:
-    """Say whether a time of the run is not a whole minute."""
-    return bool([at for stretch in run.stretches for at in stretch if at % MINUTE])
 
 
 def _seconds_matter(run: Given, least: int, more: int) -> bool:
