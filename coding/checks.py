@@ -12,7 +12,7 @@ from coding.devices import is_portable_pump
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, Encounter, Method, Route
 from coding.frozen import frozen
-from coding.identify import identify
+from coding.identify import identity_of, identity_of_mix
 from coding.policy import Policy
 from coding.presence import Presence, inside
 from coding.procedures import beside_sedation
@@ -82,7 +82,10 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
     sedation: list[Administration] = []
     policy = record.policy
     for administration, ids in bags:
-        identity = identify(administration, formulary, policy)
+        if administration.components:
+            identity = identity_of_mix(administration, formulary, policy)
+        else:
+            identity = identity_of(administration.drug, formulary, policy)
         kind = excluded(administration, identity, policy)
         if kind:
             notes.append(Note(kind, ids))

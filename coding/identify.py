@@ -42,15 +42,11 @@ FAMILIES = {
 OF_SYSTEMS = {"CVX": DrugClass.VACCINE, "HL70292": DrugClass.VACCINE, "ISBT128": DrugClass.BLOOD_PRODUCT}
 
 
-def identify(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:
-    """Return what was given. An unknown drug is coded as if therapeutic, and held: DRUG_UNCLASSIFIED."""
-    if administration.components:
-        return _mix(administration, formulary, policy)
-    return _single(administration.drug, formulary, policy)
+def identity_of(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
+    """Return what was given. An unknown drug is coded as if therapeutic, and held: DRUG_UNCLASSIFIED.
 
-
-def _single(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
-    """Return the identity of one drug; remembered per policy, since a hospital gives the same drugs again and again."""
+    Remembered per policy, since a hospital gives the same drugs again and again.
+    """
     key = (drug.name, drug.code, drug.code_system, formulary)
     identity = policy.identities.get(key)
     if identity is None:
@@ -120,12 +116,12 @@ def _by_tag(product: Product | None) -> tuple[str, ...]:
     return ("FLUID_PURPOSE",) if product is not None and product.tag == "purpose" else ()
 
 
-def _mix(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:
+def identity_of_mix(administration: Administration, formulary: Formulary, policy: Policy) -> Identity:
     """Return the identity of a bag or syringe of several drugs: the highest class, the set of ingredients."""
-    parts = [_single(drug, formulary, policy) for drug in administration.components]
+    parts = [identity_of(drug, formulary, policy) for drug in administration.components]
     flags = tuple(dict.fromkeys(flag for part in parts for flag in part.flags))
     if "DRUG_UNCLASSIFIED" in flags and administration.drug not in administration.components:
-        whole = _single(administration.drug, formulary, policy)
+        whole = identity_of(administration.drug, formulary, policy)
         if "DRUG_UNCLASSIFIED" not in whole.flags:
             return whole
     drugs = [part for part in parts if part.drug_class not in CARRIERS]

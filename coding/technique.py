@@ -9,7 +9,7 @@ from coding.dates import MINUTE, instant
 from coding.devices import is_portable_pump
 from coding.encounter import Completion
 from coding.findings import is_holding, without_line
-from coding.frozen import frozen, replace
+from coding.frozen import replace
 from coding.hours import additional_hours
 from coding.policy import Policy
 from coding.rules import Rules
@@ -24,22 +24,16 @@ INFUSION = Technique.INFUSION
 PUSH = Technique.PUSH
 
 
+# What a run counts as, its minutes, what is to be said of it, and why.
+Counted = tuple[Technique, int, tuple[str, ...], tuple[Reason, ...]]
+
+
 class Sorted(NamedTuple):
     """Services by vein that take part in the contest, administrations that are held, and notes."""
 
     services: list[Service]
     held: list[Given]
     notes: list[Note]
-
-
-@frozen
-class Counted:
-    """What a run counts as, and why."""
-
-    technique: Technique
-    minutes: int
-    flags: tuple[str, ...]
-    reasons: tuple[Reason, ...]
 
 
 def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted:
@@ -61,8 +55,10 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
             infusions.append(one)
         else:
             pushes.append(one)
-    services = [_run_service(run, rules, policy) for run in joined_runs(infusions, policy, rules.limits)]
-    return Sorted([*services, *[_push_service(one, rules, policy) for one in pushes]], held, notes)
+    runs = joined_runs(infusions, policy, rules.limits)
+    services = [_service(run, _as_infusion(run, rules, policy), rules) for run in runs]
+    services += [_service(one, _as_push(one, policy), rules) for one in pushes]
+    return Sorted(services, held, notes)
 
 
 def _with_length(one: Given, rules: Rules) -> Given:
@@ -91,8 +87,8 @@ def _without_stop(one: Given, policy: Policy) -> Given:
     return replace(one, flags=("STOP_MISSING_PUSH", *rest)) if policy.missing_stop == "push_auto" else one
 
 
-def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
-    """Return a run as an infusion, or as a push when it is short."""
+def _as_infusion(run: Given, rules: Rules, policy: Policy) -> Counted:
+    """Return what a run counts as: an infusion, or a push when it is short."""
     minutes, family = minutes_of(run.stretches), run.family
     own = rules.hydration if family is HYDRATION else rules.drugs[family]
     least, more = own.initial_minutes_min, own.additional_minutes_min
@@ -108,7 +104,7 @@ def _run_service(run: Given, rules: Rules, policy: Policy) -> Service:
     if run.parts:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.parts), minutes=minutes))
     technique = PUSH if rule == "SHORT_INFUSION" else INFUSION
-    return _service(run, Counted(technique, minutes, flags, reasons), rules)
+    return technique, minutes, flags, reasons
 
 
 def _was_stopped(run: Given) -> bool:
@@ -117,32 +113,33 @@ def _was_stopped(run: Given) -> bool:
     return last.administration.completion is Completion.PARTLY_GIVEN
 
 
-def _push_service(one: Given, rules: Rules, policy: Policy) -> Service:
+def _as_push(one: Given, policy: Policy) -> Counted:
     """Return an administration as a push: recorded as one, or without running time."""
     rule = "PUSH" if one.administration.method in BY_HAND else "PUSH_WITHOUT_TIME"
-    return _service(one, Counted(PUSH, minutes_of(one.stretches), one.flags, (policy.wording[rule].say(),)), rules)
+    return PUSH, minutes_of(one.stretches), one.flags, (policy.wording[rule].say(),)
 
 
 def _service(run: Given, counted: Counted, rules: Rules) -> Service:
     """Return a run of one drug as a service."""
     identity, family, stretches, start, day = run.identity, run.family, run.stretches, run.start, run.start_date
+    technique, minutes, flags, reasons = counted
     assert day is not None
     return Service(
         run.parts or (run,),
         tuple(sorted(run.ids)) if run.parts else run.ids,
         identity.ingredient,
         family,
-        counted.technique,
+        technique,
         run.site,
         stretches,
         start,
         stretches[-1][1] if stretches else start,
-        counted.minutes,
+        minutes,
         day,
-        rank_of(family, counted.technique, rules),
+        rank_of(family, technique, rules),
         identity.resource_rank,
-        counted.flags,
-        counted.reasons,
+        flags,
+        reasons,
     )
 
 
