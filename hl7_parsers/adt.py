@@ -85,14 +85,18 @@ def read_encounter(
     first = own.get(kind, (None, "")) if kind else (None, "")
     candidates = (first, (occurred, "EVN-6"), (entered, "EVN-2"), (sent, "MSH-7"))
     at, place = next(((time, place) for time, place in candidates if time is not None), (None, ""))
+    when = merges.When(at, place, entered)
     if kind is None:
-        return merges.read_merges(message, trigger, times, merges.When(at, place, entered))
+        return merges.read_merges(message, trigger, times, when)
     places = {"at": place} if at is not None else {}
     if entered is not None:
         places["entered"] = "EVN-2"
     if kind is EncounterSwapped:
         return [_swapped(message, at, entered, places, times)]
-    return [kind(at=at, entered=entered, places=places, remarks=tuple(times.remarks))]
+    happened = kind(at=at, entered=entered, places=places, remarks=tuple(times.remarks))
+    if kind is events.EncounterClassChanged and message.first("MRG") is not None:
+        return [happened, *merges.read_new_numbers(message, trigger, when)]
+    return [happened]
 
 
 def _swapped(

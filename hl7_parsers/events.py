@@ -295,8 +295,8 @@ class EncounterMerged(Event, frozen=True, kw_only=True, omit_defaults=True, tag=
     """What stood under one identity stands under another from now on, whenever it was or will be sent (MRG segment).
 
     Scope "patient": everything of the old patient (A18, A34, A40, A43, A47). Scope "account" or "visit": what was
-    sent under that number (A35, A41, A42, A44, A45, A49, A50, A51), which may also change the patient. An empty
-    `new_id` means that the number stays as it is and only the patient changes.
+    sent under that number (A35, A41, A42, A44, A45, A49, A50, A51, an A06 or A07 with MRG), which may also change the
+    patient. An empty `new_id` means that the number stays as it is and only the patient changes.
     """
 
     scope: str  # "patient", "account", "visit"

@@ -79,6 +79,12 @@ def read_merges(message: Er7, trigger: str, times: Times, when: When) -> list[En
     return found
 
 
+def read_new_numbers(message: Er7, trigger: str, when: When) -> list[EncounterMerged]:
+    """The numbers that a stay goes by after a change of class (A06, A07), where an MRG says which it went by before."""
+    found = [_merge(group, trigger, scope, when) for group in _groups(message) for scope in (VISIT, ACCOUNT)]
+    return [made for made in found if isinstance(made, EncounterMerged) and made.new_id]
+
+
 def _groups(message: Er7) -> Iterator[Group]:
     """Every MRG with the PID before it; its PV1 is the one that follows it, else the last one before it."""
     pid: Segment | None = None
@@ -157,6 +163,8 @@ def _old_patient(mrg: Segment, pid: Segment) -> Patient | None:
         None,
     )
     for raw in mrg.repetitions(1):
+        if chosen is not None and value_in(raw, 1, 1, marks) == chosen.id and not value_in(raw, 4, 1, marks):
+            return chosen  # the same number without its authority
         own = (value_in(raw, 4, 1, marks), value_in(raw, 5, 1, marks))
         if own == kind and (found := value_in(raw, 1, 1, marks)):
             return Patient(found, own[0] or value_in(raw, 4, 2, marks), at(mrg, 1))

@@ -222,7 +222,16 @@ def _put_times(
         draft.values["at"], draft.places["at"] = start, where[3]
     if stop:
         draft.values["stop"], draft.places["stop"] = stop, where[4]
+        if profile.time_zone and start and stop.offset_from == "message" and _clock_changed(start, stop, profile):
+            draft.doubt("TIME_OFFSET_DOUBTFUL", where[4])
     return start, stop
+
+
+def _clock_changed(start: Time, stop: Time, profile: SenderProfile) -> bool:
+    """Whether the sender's clock changed between two times that have but the one offset of the message."""
+    zone = profile.zone
+    walls = (start.at.replace(tzinfo=None), stop.at.replace(tzinfo=None))
+    return zone is not None and len({zone.utcoffset(wall) for wall in walls}) > 1
 
 
 def _put_entered(row: list[str], where: tuple[str, ...], draft: Draft, profile: SenderProfile, times: Times) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from hl7_parsers import Message, UnreadableMessage, parse_message, peek
-from hl7_parsers.events import EncounterMerged, Patient, Remark
+from hl7_parsers.events import EncounterClassChanged, EncounterMerged, Patient, Remark
 from tests.hl7_parsers.samples import MSH, message
 
 EVN = "EVN||20250106100000-0500||||20250106095500-0500"
@@ -153,6 +153,30 @@ def test_the_same_on_both_sides_changes_nothing(trigger: str, segments: list[str
     found = read(trigger, *segments)
     assert found.events == ()
     assert [remark.id for remark in found.remarks] == ["MERGE_OF_SAME"]
+
+
+@pytest.mark.parametrize("trigger", ["A06", "A07"])
+@pytest.mark.parametrize(
+    ("mrg", "numbers"),
+    [
+        ("MRG|SYN001^^^^MR||||VIS9", [("visit", "VIS9", "VIS1")]),
+        ("MRG|||ACC9", [("account", "ACC9", "ACC1")]),
+        ("MRG|SYN001^^^SYNTH^MR||ACC9||VIS9", [("visit", "VIS9", "VIS1"), ("account", "ACC9", "ACC1")]),
+        ("MRG|SYN001^^^SYNTH^MR||ACC1||VIS1", []),
+        ("MRG|SYN001^^^SYNTH^MR", []),
+    ],
+)
+def test_a_change_of_class_may_change_the_number_of_the_stay(
+    trigger: str, mrg: str, numbers: list[tuple[str, str, str]]
+) -> None:
+    first, *rest = read(trigger, PID + ACCOUNT, mrg, PV1).events
+    assert isinstance(first, EncounterClassChanged)
+    assert [(m.scope, m.old_id, m.new_id) for m in rest if isinstance(m, EncounterMerged)] == numbers
+    assert all(m.old_patient.id == m.new_patient.id for m in rest if isinstance(m, EncounterMerged))
+
+
+def test_a_number_without_its_authority_is_the_same_patient() -> None:
+    assert merge("A50", PID, "MRG|SYN001||||VIS9", PV1).old_patient == NEW
 
 
 def test_one_number_of_two_authorities_is_two_patients() -> None:

@@ -351,6 +351,20 @@ def test_in_the_night_the_clock_goes_back_only_one_reading_is_later() -> None:
     assert [name for name, _ in remarks(event)] == ["TIME_AMBIGUOUS", "TIME_AMBIGUOUS"]
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "is_doubted"),
+    [
+        ("20251101230000", "20251102050000", True),  # seven hours on the clock's own night, six by one offset
+        ("20250308230000", "20250309050000", True),
+        ("20251101230000-0400", "20251102050000-0500", False),
+        ("20250106080000", "20250106090000", False),
+    ],
+)
+def test_one_offset_over_a_change_of_the_clock_is_doubted(start: str, stop: str, is_doubted: bool) -> None:
+    (event,) = administrations(ras(rxa({3: start, 4: stop}), RXR), STANDARD_IN_NEW_YORK)
+    assert (("TIME_OFFSET_DOUBTFUL", "RXA[1]-4") in remarks(event)) is is_doubted
+
+
 STANDARD_IN_NEW_YORK = STANDARD.in_zone("America/New_York")
 
 
