@@ -171,10 +171,10 @@ MILLION = 1_000_000
 )
 def test_a_million_separators_take_less_than_a_second(filling: str) -> None:
     raw = f"{MSH}\r{PID}\r{ORC}\rRXA|0|1|".encode() + filling.encode() * (MILLION // len(filling))
-    start = time.perf_counter()
+    start = time.process_time()
     read = er7.read(raw)
     for segment in read.all():
         segment.text(3)
         segment.text(3, 2)
         segment.repetitions(3)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
