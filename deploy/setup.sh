@@ -67,7 +67,7 @@ install_missing() {
 fetch_jars() {
     has_jars && return 0
     has mvn || return 0
-    "$here/kafka/fetch.sh" || echo "Maven could not fetch the Kafka jars" >&2
+    "$here/fetch_jars.sh" kafka "$here/kafka/pom.xml" || echo "Maven could not fetch the Kafka jars" >&2
 }
 
 missing() {

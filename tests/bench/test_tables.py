@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.bench.__main__ import document, renewed
 from tests.bench.processes import Look, pace
 from tests.bench.tables import Spread, Table, plain, ratios
 
@@ -39,3 +40,12 @@ def test_a_pace_leaves_out_what_came_before_the_first_commit() -> None:
 def test_a_last_commit_that_waited_for_the_clock_does_not_count() -> None:
     looks = [Look(10.0, 500, 1.0), Look(10.5, 1000, 1.1), Look(11.0, 1001, 1.5)]
     assert pace(looks, is_timed=True).per_second == 1000.0
+
+
+def test_a_renewed_table_takes_the_place_of_its_title_and_leaves_the_others() -> None:
+    one, other = (Table(title, "About.", ["a"], [["old"]]) for title in ("One", "Other"))
+    facts = {"date": "2026-01-01", "Python": "3.11", "load at the start": "0.1"}
+    new = [Table("One", "About.", ["a"], [["new"]]), Table("Third", "About.", ["a"], [["more"]])]
+    text = renewed(document(facts, [one, other]), facts, new)
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## One", "## Other", "## Third"]
+    assert [text.count(f"| {word} |") for word in ("old", "new", "more")] == [1, 1, 1]

@@ -20,7 +20,7 @@ from tests.servers.ports import free_ports
 from tests.servers.process import ServerFailed, ServerProcess
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Where the broker's jars are; deploy/kafka/fetch.sh fills the checkout's cache.
+# Where the broker's jars are; deploy/fetch_jars.sh fills the checkout's cache.
 LIBS = Path(os.environ.get("DRIPCODE_KAFKA_LIBS") or CHECKOUT / ".cache/kafka/libs")
 JAVA_MAJOR_MIN = 17
 Result = TypeVar("Result")
