@@ -58,6 +58,8 @@ class KafkaAppender:
             bootstrap_servers=kafka_hosts(self._settings),
             acks="all",
             enable_idempotence=True,
+            # Its sender is told after this time that the message is not stored.
+            request_timeout_ms=max(1000, int(self._settings.mllp_store_timeout.total_seconds() * 1000)),
             max_request_size=self._settings.mllp_max_message + 65536,
         )
         await self._producer.start()

@@ -79,6 +79,7 @@ class Sender:
                     self.sent[text] += 1
                     self._lately += 1
                     writer.write(frame(text))
+                await writer.drain()
                 if self.acknowledged == self._lately:
                     return
                 async with asyncio.timeout(15):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.append_queue import Appender, RecordTooLarge
-from streams.appenders import EmbeddedAppender
+from streams.appenders import appender_of
 from streams.embedded.records import Position, Record
 from streams.embedded.store import Store
 from streams.listener import Listener, listener_of
@@ -100,8 +100,8 @@ class Peer:
 
 @asynccontextmanager
 async def gateway(settings: Settings, appender: Appender | None = None, port: int = 0) -> AsyncIterator[Gateway]:
-    """A listener as the settings say, on a free port; `appender` in place of the broker file's."""
-    own = EmbeddedAppender(settings)
+    """A listener as the settings say, on a free port; `appender` in place of the broker's own."""
+    own = appender_of(settings)
     await own.start()
     metrics = ListenerMetrics()
     listener = listener_of(settings, appender or own, metrics, ListenerTls.of(settings))
