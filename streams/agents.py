@@ -25,7 +25,7 @@ from streams.progress import MessagesSkipped
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.watchdog import Watchdog
-from streams.writing import BatchWriter, InTurn, Record
+from streams.writing import BatchWriter, InTurn, Record, Then, nothing
 
 log = logging.getLogger("dripcode.agents")
 
@@ -39,13 +39,14 @@ class Desk:
     issuer: Issuer
     writer: BatchWriter
     metrics: WorkerMetrics
+    after: Callable[[Sequence[Record]], Then] = lambda _: nothing  # what follows once records are confirmed
 
     async def apply(self, messages: Sequence[Message]) -> None:
         """Apply inbound messages and commands, write their facts and what closes, acknowledge."""
         batch = [_inbound(message) for message in messages]
         await self._end_if_skipped(*self.applier.skipped(batch))
         out, counts = self.applier.apply(batch, time.time())
-        await self.writer.write(out, messages)
+        await self.writer.write(out, messages, self.after(out))
         self.metrics.applied(counts, self.applier)
 
     async def code(self, messages: Sequence[Message]) -> None:

@@ -16,10 +16,12 @@ from streams.apply import Applier
 from streams.claims import Issuer
 from streams.metrics import WorkerMetrics
 from streams.settings import Settings
+from streams.shelf import Shelf
+from streams.shelved_facts import LAYOUT, FactShelf
 from streams.site import Coder, rules_of
 from streams.tables import BatchTable
 from streams.topics import CLAIM_SETS_TABLE, FACTS_TABLE, Topics, app_id, topics_of
-from streams.writing import BatchWriter, EmbeddedWriter, KafkaWriter
+from streams.writing import BatchWriter, EmbeddedWriter, KafkaWriter, nothing
 
 log = logging.getLogger("dripcode.app")
 
@@ -72,25 +74,32 @@ def make_worker(settings: Settings, coder: Coder) -> Worker:
     metrics = WorkerMetrics()
     applier = Applier(topics, rules_of(settings))
     issuer = Issuer(topics, coder.code_beside)
-    _add_table(app, FACTS_TABLE, applier, applier.index_due, settings)
-    _add_table(app, CLAIM_SETS_TABLE, issuer, lambda partition: None, settings)
+    shelved = FactShelf(applier, _shelf(settings)) if settings.store == "rocksdb" else None
+    _add_table(app, FACTS_TABLE, settings, keeper=applier, on_ready=applier.index_due, shelved=shelved)
+    _add_table(app, CLAIM_SETS_TABLE, settings, keeper=issuer)
     writer: BatchWriter = (
         EmbeddedWriter(app) if settings.is_embedded else KafkaWriter(app, topics.compacted(), settings.partitions)
     )
-    desk = Desk(topics, applier, issuer, writer, metrics)
+    after = shelved.after if shelved else lambda _: nothing
+    desk = Desk(topics, applier, issuer, writer, metrics, after)
     install_agents(app, desk, settings)
     return Worker(app, topics, desk, metrics)
 
 
-def _add_table(app: faust.App, name: str, keeper: Any, on_ready: Any, settings: Settings) -> None:
+def _shelf(settings: Settings) -> Shelf:
+    """The worker's local state; several workers on a machine have a data_dir or at least an instance of their own."""
+    place = settings.data_dir / "state" / (settings.instance or "worker")
+    return Shelf(place, f"{LAYOUT} {settings.broker_url} {app_id(settings)} {settings.partitions}")
+
+
+def _add_table(app: faust.App, name: str, settings: Settings, **kept: Any) -> None:
     table = BatchTable(
         app,
         name=name,
-        keeper=keeper,
-        on_ready=on_ready,
         key_type=bytes,
         value_type=bytes,
         partitions=settings.partitions,
+        **kept,
     )
     app.tables.add(table)
 

@@ -19,7 +19,7 @@ from streams.embedded.records import Record
 from streams.handing import Mail, emptied, hand_over, tell
 from streams.identity import Merge, Who, merges_of, patient_key
 from streams.occasions import occasions_of
-from streams.partition import Partition
+from streams.partition import FactsOf, Partition
 from streams.progress import MessagesSkipped, skipped
 from streams.records import CloseFact, Command, Fact, MergeFact, MessageFact
 from streams.sending import Sender
@@ -90,9 +90,14 @@ class Applier:
         self.partitions: dict[int, Partition] = {}
         self.mail = Mail(topics, rules.owner)
         self.sender = Sender(self.mail, rules.site, rules.patience)
+        self.facts_of: Callable[[int], FactsOf] | None = None  # of a partition; None for memory
 
     def partition(self, number: int) -> Partition:
-        return self.partitions.setdefault(number, Partition())
+        held = self.partitions.get(number)
+        if held is None:
+            held = Partition() if self.facts_of is None else Partition(self.facts_of(number))
+            self.partitions[number] = held
+        return held
 
     def restore(self, partition: int, key: bytes, value: bytes) -> None:
         """Take one record of the facts changelog in."""

@@ -41,6 +41,7 @@ _CLASS_NAMES: tuple[tuple[type, str, str], ...] = (
     (FaustConsumer, "_add_gap", "offsets that do not exist, in what Faust acknowledges itself"),
     (FaustConsumer, "verify_event_path", "Faust's look at its own streams, which messages pass by"),
     (FaustRecovery, "_slurp_changelogs", "changelogs are read without Faust's queue"),
+    (FaustRecovery, "_build_highwaters", "local state of a changelog that is no more"),
     (FaustRecovery, "_set_recovery_started", "when a recovery begins"),
     (FaustRecovery, "_set_recovery_ended", "when a recovery ends"),
     (FaustTableManager, "recovery", "the recovery is ours"),
@@ -261,6 +262,14 @@ class Recovery(FaustRecovery):
             self.signal_recovery_end.set()
         if not is_active and not self.tables.standbys_ready and not self.standby_remaining_total():
             self.tables.on_standbys_ready()
+
+    async def _build_highwaters(self, consumer: Any, tps: Any, destination: Any, title: str) -> None:
+        await super()._build_highwaters(consumer, tps, destination, title)
+        for offsets in (self.active_offsets, self.standby_offsets):
+            for tp in tps:
+                if (offsets.get(tp) or -1) > destination[tp]:
+                    cast(Any, self.tp_to_table[tp]).start_anew(tp)
+                    cast(Any, offsets)[tp] = None
 
     def _set_recovery_started(self) -> None:
         self.signal_recovery_end.clear()

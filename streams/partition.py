@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from streams import records
@@ -10,12 +10,15 @@ from streams.close import DueIndex, Standing
 from streams.identity import Merge, Merges, Who
 from streams.records import Fact, Tally
 
+# Where the facts of an identity that has none yet are kept: a mapping by fact id.
+FactsOf = Callable[[Who], MutableMapping[bytes, bytes]]
+
 
 @dataclass(slots=True)
 class EncounterFacts:
     """The facts of one identity of an encounter by id, encoded as in the changelog, and what they add up to."""
 
-    facts: dict[bytes, bytes] = field(default_factory=dict)
+    facts: MutableMapping[bytes, bytes] = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     is_recovered: bool = False  # what these facts caused may not have been written before the worker ended
 
@@ -24,6 +27,7 @@ class EncounterFacts:
 class Partition:
     """The facts of a partition, the merges that say what their identities are now, what is due, the balance."""
 
+    facts_of: FactsOf = lambda who: {}
     encounters: dict[Who, EncounterFacts] = field(default_factory=dict)
     of_patient: dict[str, list[Who]] = field(default_factory=dict)
     merges: Merges = field(default_factory=Merges)
@@ -44,22 +48,23 @@ class Partition:
             self.merges.add(merge)
             self.recovered_merges.add(merge)
             return
-        held = self._held(Who(*records.split_encounter_key(encounter)))
+        held = self.held(Who(*records.split_encounter_key(encounter)))
         held.is_recovered = True
         if fact_id not in held.facts:
             held.facts[fact_id] = value
             held.standing.take(records.decode_fact(value))
 
-    def _held(self, who: Who) -> EncounterFacts:
+    def held(self, who: Who) -> EncounterFacts:
+        """The facts of an identity, begun when there are none."""
         held = self.encounters.get(who)
         if held is None:
-            held = self.encounters[who] = EncounterFacts()
+            held = self.encounters[who] = EncounterFacts(self.facts_of(who))
             self.of_patient.setdefault(who.patient, []).append(who)
         return held
 
     def keep(self, who: Who, fact_id: bytes, fact: Fact, value: bytes) -> bool:
         """Keep a fact under the identity it was sent under. False when it was there already."""
-        held = self._held(who)
+        held = self.held(who)
         if fact_id in held.facts:
             return False
         held.facts[fact_id] = value

@@ -35,6 +35,7 @@ class Settings:
     replication: int = _meaning("copies of every topic on Kafka", 1)
     instance: str = _meaning("name of this worker on Kafka, its own and kept over restarts: it is back at once", "")
     kafka_transport: str = _meaning("own (holds streams back in a rebalance) or stock (Faust's)", "own")
+    store: str = _meaning("rocksdb (facts on disk in data_dir) or memory (all read again at a start)", "rocksdb")
     kafka_session: timedelta = _meaning("a worker that is silent so long loses its partitions", timedelta(seconds=30))
     mllp_listen: str = _meaning("HOST:PORT of the MLLP listener", "127.0.0.1:2575")
     mllp_max_message: int = _meaning("largest HL7 message accepted, in bytes", 16 * 1024 * 1024)
@@ -131,6 +132,7 @@ _CHOICES = {
     "recurring": ("date", "account"),
     "setting": ("facility", "professional"),
     "kafka_transport": ("own", "stock"),
+    "store": ("rocksdb", "memory"),
     "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import faust
@@ -24,10 +24,18 @@ __all__ = ["BatchWriter", "EmbeddedWriter", "InTurn", "KafkaWriter", "Record"]
 log = logging.getLogger("dripcode.writing")
 
 
-class BatchWriter(Protocol):
-    """Writes a batch's records and acknowledges its messages."""
+# Called once a batch is confirmed, with the last offset of each (topic, partition) that it went to.
+Then = Callable[[Mapping[tuple[str, int], int]], None]
 
-    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None: ...
+
+def nothing(_offsets: Mapping[tuple[str, int], int]) -> None:
+    """Nothing is to be done after the batch."""
+
+
+class BatchWriter(Protocol):
+    """Writes a batch's records, does what follows, and acknowledges its messages."""
+
+    async def write(self, records: Sequence[Record], messages: Sequence[Message], then: Then = nothing) -> None: ...
 
 
 class InTurn:
@@ -42,17 +50,17 @@ class InTurn:
         self._progressed = progressed
         self._writing: asyncio.Future[None] | None = None
 
-    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Message], then: Then = nothing) -> None:
         """Return when what came before is written; without messages, when this is. Raises what a write raised."""
         if self._writing is not None:
             await self._writing
-        self._writing = asyncio.ensure_future(self._write(records, messages))
+        self._writing = asyncio.ensure_future(self._write(records, messages, then))
         if not messages:
             await self._writing
 
-    async def _write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+    async def _write(self, records: Sequence[Record], messages: Sequence[Message], then: Then) -> None:
         try:
-            await self._writer.write(records, messages)
+            await self._writer.write(records, messages, then)
         except Exception as wrong:
             log.error("a batch could not be written (%s); the worker ends, nothing of it is acknowledged", wrong)
             await self._app.crash(wrong)
@@ -66,10 +74,11 @@ class EmbeddedWriter:
     def __init__(self, app: faust.App) -> None:
         self.app = app
 
-    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Message], then: Then = nothing) -> None:
         producer: Any = self.app.producer
         consumer: Any = self.app.consumer
-        await producer.commit_batch(records, consumer.offsets_after_messages(messages))
+        positions = await producer.commit_batch(records, consumer.offsets_after_messages(messages))
+        then({(r.topic, at.partition): at.offset for r, at in zip(records, positions, strict=True)})
 
 
 class KafkaWriter:
@@ -84,19 +93,24 @@ class KafkaWriter:
         self.compacted = frozenset(compacted)
         self.partitions = range(partitions)
 
-    async def write(self, records: Sequence[Record], messages: Sequence[Message]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Message], then: Then = nothing) -> None:
         # Facts before what follows from them: a claim line must never rest on a fact that was lost.
-        await self._send([record for record in records if record.topic in self.compacted])
+        offsets = await self._send([record for record in records if record.topic in self.compacted])
         await self._send([record for record in records if record.topic not in self.compacted])
+        then(offsets)
         acknowledge(self.app, messages)
 
-    async def _send(self, records: Sequence[Record]) -> None:
+    async def _send(self, records: Sequence[Record]) -> dict[tuple[str, int], int]:
+        """Send and wait for the confirmations; the last offset in each partition."""
         producer = aiokafka_producer(self.app)
-        pending: list[asyncio.Future[Any]] = []
+        pending: list[tuple[int, asyncio.Future[Any]]] = []
         for (topic, partition), of_partition in self._by_partition(records).items():
             pending += await _send_batches(producer, topic, partition, of_partition)
-        for future in pending:
-            await future
+        offsets = {}
+        for number, future in pending:
+            first = await future
+            offsets[first.topic, first.partition] = first.offset + number - 1
+        return offsets
 
     def _by_partition(self, records: Sequence[Record]) -> dict[tuple[str, int], list[Record]]:
         found: dict[tuple[str, int], list[Record]] = {}
@@ -113,25 +127,29 @@ class KafkaWriter:
 
 async def _send_batches(
     producer: Any, topic: str, partition: int, records: Sequence[Record]
-) -> list[asyncio.Future[Any]]:
+) -> list[tuple[int, asyncio.Future[Any]]]:
+    """Records of one partition, in order: how many there are in each record batch, and its confirmation."""
     pending = []
     batch = producer.create_batch()
     for record in records:
         if _append(batch, record):
             continue
         if batch.record_count():
-            batch.close()
-            pending.append(await producer.send_batch(batch, topic, partition=partition))
+            pending.append(await _send_batch(producer, batch, topic, partition))
             batch = producer.create_batch()
         if not _append(batch, record):
             # Larger than a record batch may be: let the producer say so, or take it if its limit allows.
             sent = producer.send(topic, record.value, record.key, partition, headers=list(record.headers))
-            pending.append(await sent)
+            pending.append((1, await sent))
             batch = producer.create_batch()
     if batch.record_count():
-        batch.close()
-        pending.append(await producer.send_batch(batch, topic, partition=partition))
+        pending.append(await _send_batch(producer, batch, topic, partition))
     return pending
+
+
+async def _send_batch(producer: Any, batch: Any, topic: str, partition: int) -> tuple[int, asyncio.Future[Any]]:
+    batch.close()
+    return batch.record_count(), await producer.send_batch(batch, topic, partition=partition)
 
 
 def _append(batch: Any, record: Record) -> bool:

@@ -72,7 +72,7 @@ class Producer(base.Producer):
         """
         self._write(records, {})
 
-    async def commit_batch(self, records: Sequence[Record], offsets: Mapping[TP, int]) -> None:
+    async def commit_batch(self, records: Sequence[Record], offsets: Mapping[TP, int]) -> list[Position]:
         """Append all records and commit the offsets of what they came from, in one transaction: exactly once.
 
         The events of the batch need no `ack()` afterwards; one does no harm. A topic that is committed this way must
@@ -81,15 +81,19 @@ class Producer(base.Producer):
         Args:
             offsets: the next offset to read, per partition; `Consumer.offsets_after` computes it from the events.
 
+        Returns:
+            Where each record was put.
+
         Raises:
             StoreFailed: neither records nor offsets were written, and nothing will be.
         """
-        self._write(records, offsets)
+        positions = self._write(records, offsets)
         if self._transport.consumer is not None:
             self._transport.consumer.on_batch_committed(offsets)
+        return positions
 
-    def _write(self, records: Sequence[Record], offsets: Mapping[TP, int]) -> None:
-        """Write what was collected and then the records, with the offsets, in one transaction."""
+    def _write(self, records: Sequence[Record], offsets: Mapping[TP, int]) -> list[Position]:
+        """Write what was collected and then the records, with the offsets, in one transaction; where these went."""
         for record in records:
             self._transport.declare(record.topic)
         pending, self._pending = self._pending, []
@@ -109,6 +113,7 @@ class Producer(base.Producer):
             self._transport.consumer.on_appended(appended)
         for (record, done), position in zip(pending, positions, strict=False):  # the batch's own come after these
             done(Outcome(_metadata(record, position)))
+        return positions[len(pending) :]
 
     def _give_up(self, error: StoreFailed) -> None:
         """Crash the app, once; whoever wrote gets the error besides."""

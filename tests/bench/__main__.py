@@ -29,6 +29,7 @@ BENCHMARKS = {
     "pipeline": "pipeline",
     "kafka": "kafka",
     "recovery": "recovery",
+    "restart": "restart",
     "profile": "worker_profile",
 }
 

@@ -45,7 +45,7 @@ def run() -> list[Table]:
     if not lacking:
         with folder() as place, KafkaServer(place) as server:
             rows += _rows("Kafka", place, lambda name: kafka_environment(server, name, place / name))
-    facts = _facts_of_the_day()
+    facts = facts_of_the_day()
     size = sum(len(key) + len(value) for key, value in facts) / len(facts)
     return [
         Table(
@@ -102,7 +102,7 @@ def _start(place: Path, environment: dict[str, str]) -> Start:
 
 
 @cache
-def _facts_of_the_day() -> list[tuple[bytes, bytes]]:
+def facts_of_the_day() -> list[tuple[bytes, bytes]]:
     """Key and value of every fact that the demo's day makes."""
     settings = Settings()
     applier = Applier(topics_of(settings), rules_of(settings))
@@ -119,7 +119,7 @@ def _facts_of_the_day() -> list[tuple[bytes, bytes]]:
 
 def _facts(topic: str, number: int) -> list[Record]:
     """So many facts of the day, each copy of the day under other patients."""
-    copies = ((b"%d-" % copy + key, value) for copy in count() for key, value in _facts_of_the_day())
+    copies = ((b"%d-" % copy + key, value) for copy in count() for key, value in facts_of_the_day())
     return [
         Record(topic, key, value, partition=partition_for(key.partition(b"\x1f")[0], range(PARTITIONS)))
         for key, value in islice(copies, number)

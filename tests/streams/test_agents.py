@@ -24,7 +24,7 @@ from streams.records import ClosedEncounter, encode
 from streams.settings import Settings, load_settings
 from streams.site import coder_of, rules_of
 from streams.topics import topics_of
-from streams.writing import InTurn, KafkaWriter
+from streams.writing import InTurn, KafkaWriter, Then, nothing
 from tests.servers.kafka import KafkaServer
 from tests.streams.brokers import KafkaBroker
 
@@ -59,7 +59,7 @@ class Writer:
     fails: bool = False
     records: list[Record] = field(default_factory=list)
 
-    async def write(self, records: Sequence[Record], messages: Sequence[Any]) -> None:
+    async def write(self, records: Sequence[Record], messages: Sequence[Any], then: Then = nothing) -> None:
         if self.fails:
             raise OSError("the broker is gone")
         self.records += records
@@ -134,10 +134,10 @@ def test_the_next_batch_is_worked_out_while_one_is_written_and_acknowledged_afte
     log: list[str] = []
 
     class Slow(Writer):
-        async def write(self, records: Sequence[Record], messages: Sequence[Any]) -> None:
+        async def write(self, records: Sequence[Record], messages: Sequence[Any], then: Then = nothing) -> None:
             log.append("begins")
             await asyncio.sleep(0.01)
-            await super().write(records, messages)
+            await super().write(records, messages, then)
 
     def message(offset: int) -> Message:
         return Message("t", 0, offset, b"k", b"v", log)
