@@ -28,6 +28,7 @@ BENCHMARKS = {
     "fold": "fold",
     "pipeline": "pipeline",
     "kafka": "kafka",
+    "latency": "latency",
     "recovery": "recovery",
     "restart": "restart",
     "profile": "worker_profile",

@@ -29,7 +29,7 @@ from tests.bench.recovery import facts_of_the_day
 from tests.bench.tables import Table
 from tests.servers.kafka import KafkaServer, missing_for_kafka
 
-OPEN = 10_000
+OPEN = 100_000
 EACH = 20
 _AT_ONCE = 5000
 
