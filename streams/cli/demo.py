@@ -23,7 +23,7 @@ from streams.demo.watch import Watch
 from streams.embedded.records import Record
 from streams.mllp_client import send_all
 from streams.provision import open_store
-from streams.records import Command, encode, split_encounter_key
+from streams.records import Command, encode
 from streams.settings import Settings, load_settings
 from streams.site import coder_of
 from streams.topics import app_id, topics_of
@@ -144,11 +144,10 @@ class Show:
     def _close_the_rest(self) -> None:
         """The day is over: close what is still open, as a person would by command."""
         commands = []
-        for key in sorted(self.watch.encounters):
-            patient, encounter_id = split_encounter_key(key)
-            if encounter_id not in self.watch.closed:
-                close = Command("close", patient, encounter_id, at=time.time())
-                commands.append(Record(self.watch.topics.commands, patient.encode(), encode(close)))
+        for who in sorted(self.watch.encounters):
+            if who.encounter_id not in self.watch.closed:
+                close = Command("close", *who, at=time.time())
+                commands.append(Record(self.watch.topics.commands, who.patient.encode(), encode(close)))
         self.store.append_many(commands)
 
     def _is_coded(self) -> bool:

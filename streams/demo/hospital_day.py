@@ -53,20 +53,17 @@ COMES_BACK: Final = 20  # out of a thousand visits: the second of that day, of a
 NO_LINE_CHARTED: Final = 0.06
 
 
-def hospital_day(
-    seed: int = 1, encounters: int = 320, day: date = date(2026, 3, 2), *, merges: bool = False
-) -> list[Sent]:
+def hospital_day(seed: int = 1, encounters: int = 320, day: date = date(2026, 3, 2)) -> list[Sent]:
     """Every message of the day, sorted by `sent_at`: `encounters` visits, the seed examples, and the feed's faults.
 
-    The same arguments give the same bytes. Visits that run past midnight send into the next day. `merges` lets a few
-    patients come under a temporary id that is merged (A40) later: the worker does not follow merges yet.
+    The same arguments give the same bytes. Visits that run past midnight send into the next day. A few patients come
+    under a temporary id that is merged (A40) later.
     """
     assert encounters > 0
     stays = _stays(seed, encounters, day)
     rng = _chance(seed, "faults")
     drafts = damage_drafts(stays, rng)
-    merged = merge_some(drafts, stays, rng)  # in any case, so that a seed's other faults stay where they are
-    drafts = (merged if merges else drafts) + other_traffic(stays, rng, day)
+    drafts = merge_some(drafts, stays, rng) + other_traffic(stays, rng, day)
     sent = restart_a_counter(numbered(_spread(drafts, rng)))
     sent = duplicate_some(spoil_some_names(sent, rng), rng)
     sent += unreadable_messages(sent, stays, rng, day) + seed_examples(day)

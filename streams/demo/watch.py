@@ -10,6 +10,7 @@ from streams import records
 from streams.claims import Line
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
+from streams.identity import Merges, Who
 from streams.reading import EmbeddedReader
 from streams.records import ClosedEncounter, Tally
 from streams.topics import Topics
@@ -26,7 +27,8 @@ class Watch:
     findings: dict[str, Line] = field(default_factory=dict)
     closed: dict[str, ClosedEncounter] = field(default_factory=dict)
     tallies: dict[int, Tally] = field(default_factory=dict)
-    encounters: set[bytes] = field(default_factory=set)
+    identities: set[Who] = field(default_factory=set)
+    merges: Merges = field(default_factory=Merges)
     reissued: int = 0
     _reader: EmbeddedReader = field(init=False)
 
@@ -39,17 +41,25 @@ class Watch:
             self._take_line(json.loads(record.value or b"{}"))
         for record in self._fresh(self.topics.worklist):
             finding: Line = json.loads(record.value or b"{}")
-            self.findings[finding["finding_id"]] = finding
+            known_finding = self.findings.get(finding["finding_id"], finding)
+            if finding["claim_set_version"] >= known_finding["claim_set_version"]:
+                self.findings[finding["finding_id"]] = finding
         for record in self._fresh(self.topics.closed):
             closed = records.decode_closed(record.value or b"")
             known = self.closed.get(closed.encounter.encounter_id)
+            if closed.is_emptied:
+                continue
             if known is None or closed.version >= known.version:
                 self.closed[closed.encounter.encounter_id] = closed
         for record in self._fresh(self.topics.facts_changelog):
             if record.key == records.TALLY_KEY:
                 self.tallies[record.partition] = records.decode_tally(record.value or b"")
+                continue
+            encounter, _, _ = (record.key or b"").rpartition(records.SEPARATOR)
+            if encounter == records.MERGE_KEY:
+                self.merges.add(records.decode_merge(record.value or b"").merge)
             else:
-                self.encounters.add((record.key or b"").rpartition(records.SEPARATOR)[0])
+                self.identities.add(Who(*records.split_encounter_key(encounter)))
 
     def _fresh(self, topic: str) -> list[StoredRecord]:
         return self._reader.fresh(topic)
@@ -62,6 +72,11 @@ class Watch:
         if line["claim_set_version"] == version:
             lines[line["claim_line_id"]] = line
         self.claim_sets[line["encounter_id"]] = (version, lines)
+
+    @property
+    def encounters(self) -> set[Who]:
+        """Every encounter that messages spoke of, as it is called now."""
+        return {self.merges.resolve(who) for who in self.identities}
 
     @property
     def standing_lines(self) -> list[Line]:

@@ -32,8 +32,6 @@ from tests.streams.play import VOLATILE
 SETTINGS = load_settings(environment={"DRIPCODE_CLOSE_AFTER_DISCHARGE": "4h"})[0]
 CODER = coder_of(SETTINGS)
 TOPICS = topics_of(SETTINGS)
-# That one more message said the same is no news, so a set may not name the last that did.
-NOT_COMPARED = (*VOLATILE, "message_control_ids")
 
 
 def parse(raw: bytes) -> Message:
@@ -205,7 +203,7 @@ def comparable(sets: dict[str, list[Line]]) -> dict[str, list[Line]]:
     kept: dict[str, list[dict[str, Any]]] = {}
     for encounter, lines in sets.items():
         if lines:
-            plain = [{name: value for name, value in line.items() if name not in NOT_COMPARED} for line in lines]
+            plain = [{name: value for name, value in line.items() if name not in VOLATILE} for line in lines]
             kept[encounter] = sorted(plain, key=lambda line: str(line["claim_line_id"]))
     return kept
 

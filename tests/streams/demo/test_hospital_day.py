@@ -292,7 +292,7 @@ def test_some_patients_come_twice_that_day(day: list[Sent]) -> None:
 
 
 def test_a_merged_patient_keeps_the_visit() -> None:
-    day = hospital_day(merges=True)
+    day = hospital_day()
     merges = [message for message in day if message.kind == "ADT^A40"]
     assert merges
     for message in merges:
