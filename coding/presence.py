@@ -65,7 +65,7 @@ def inside(stretches: Stretches, start: int, stop: int, presence: Presence) -> t
     sec. 230.2; Noridian on the payment window.
     """
     arrived, departed = presence.arrived, presence.departed
-    if any(since <= start and stop <= until for since, until in presence.inpatient):
+    if any(since <= start < until and stop <= until for since, until in presence.inpatient):
         return (), ("INPATIENT",)
     if arrived is not None and (stop < arrived or (stretches and stop == arrived)):
         return stretches, ("GIVEN_BEFORE_ARRIVAL",)

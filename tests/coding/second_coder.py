@@ -1,4 +1,4 @@
-"""A second coder, slow and plain: sets of minutes, for one access site of a hospital encounter that lacks nothing.
+"""A second coder, slow and plain: sets of minutes, for encounters that lack nothing.
 
 Written from the published rules by themselves, so that the engine is checked by something that shares no code with it.
 """
@@ -8,6 +8,20 @@ from dataclasses import dataclass
 
 CHEMO = {"docetaxel", "vincristine", "cisplatin"}
 FLUID = {"saline", "lactated ringer's"}
+BLOOD = {"red blood cells"}
+FIRST = {"96365", "96374", "96409", "96413"}
+HANGS_FROM = {  # add-on: its primaries; in an office some also from hydration
+    "96361": FIRST | {"96360"},
+    "96366": {"96365", "96367", "96413"},
+    "96367": FIRST,
+    "96368": {"96365", "96366", "96413", "96415"},
+    "96375": FIRST,
+    "96376": FIRST,
+    "96411": {"96409", "96413"},
+    "96415": {"96413"},
+    "96417": {"96413"},
+}
+IN_AN_OFFICE = {"96366", "96367", "96368", "96375"}
 
 
 @dataclass
@@ -34,35 +48,76 @@ def joined(rows: list[Row]) -> list[Row]:
         mate = next((w for w in reversed(whole) if w.drug == row.drug), None)
         if not row.is_push and mate and row.start - mate.stop <= 5:
             mate.minutes |= row.minutes
+            mate.name += "+" + row.name
         elif not row.is_push:
             whole.append(Row(row.name, row.drug, False, set(row.minutes), row.start))
     return whole
 
 
-def code(rows: list[Row]) -> Counter[str]:
-    """Return units by code."""
+def code(rows: list[Row], *, office: bool = False, reason: str = "") -> Counter[str]:
+    """Return units by code of one access site; an office's initial service is what the visit was for."""
+    return without_orphans(code_site(rows, set(), office=office, reason=reason), office=office)
+
+
+def code_two(one: list[Row], other: list[Row]) -> Counter[str]:
+    """Return units by code of two access sites that a hospital's patient needed, with drugs of their own each."""
+    total = code_site(one, infused(other)) + code_site(other, infused(one))
+    if total["96368"]:
+        total["96368"] = 1
+    return without_orphans(+total, office=False)
+
+
+def infused(rows: list[Row]) -> set[int]:
+    """Return the minutes of drugs, not fluids, that ran long enough for infusions."""
+    long = [run for run in joined(rows) if run.drug not in FLUID and len(run.minutes) >= 16]
+    return set().union(*(run.minutes for run in long))
+
+
+def code_site(rows: list[Row], elsewhere: set[int], *, office: bool = False, reason: str = "") -> Counter[str]:
+    """Return units by code before the add-on edits; no fluid beside a drug elsewhere is billed."""
+    blood = set().union(*(row.minutes for row in rows if row.drug in BLOOD))
+    rows = [row for row in rows if row.drug not in BLOOD]
     runs = joined(rows)
-    fluids = [run for run in runs if run.drug in FLUID]
+    fluids = [run for run in runs if run.drug in FLUID and not run.minutes & elsewhere]
     infusions = [run for run in runs if run.drug not in FLUID and len(run.minutes) >= 16]
     short = [run for run in runs if run.drug not in FLUID and len(run.minutes) < 16]
     pushes = [row for row in rows if row.is_push and row.drug not in FLUID] + short
-    own_minutes(fluids, set().union(*(run.minutes for run in infusions)))
+    own_minutes(fluids, blood.union(*(run.minutes for run in infusions)))
     fluids = [fluid for fluid in fluids if len(fluid.minutes) >= 31]
     initial = min([*infusions, *pushes, *fluids], key=lambda row: contest(row, infusions, pushes), default=None)
+    if office and reason:
+        infused = {run.drug for run in infusions}
+        first = [*infusions, *fluids, *(push for push in pushes if push.drug not in infused)]
+        initial = next((row for row in first if reason in row.name.split("+")), initial)
     total: Counter[str] = Counter()
     if initial is None:
         return total
     code_infusions(infusions, initial, total)
     code_pushes(pushes, infusions, initial, total)
+    if office:
+        del total["96376"]
     for fluid in fluids:
         if fluid is initial:
             total["96360"] += 1
             total["96361"] += hours(len(fluid.minutes)) - 1
         else:
             total["96361"] += hours(len(fluid.minutes))
-    if total["96368"] and not any(total[c] for c in ("96365", "96366", "96413", "96415")):
-        del total["96368"]  # held: none of its primaries
     return +total
+
+
+def without_orphans(total: Counter[str], *, office: bool) -> Counter[str]:
+    """Hold every add-on without a primary, and what hangs from it alone."""
+    while True:
+        orphans = [
+            code
+            for code, primaries in HANGS_FROM.items()
+            if code in total
+            and not (primaries | ({"96360"} if office and code in IN_AN_OFFICE else set())) & set(total)
+        ]
+        if not orphans:
+            return total
+        for code in orphans:
+            del total[code]
 
 
 def own_minutes(fluids: list[Row], taken: set[int]) -> None:
