@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -106,7 +107,10 @@ def order_rows(messages: Iterable[hl7.Message]) -> list[Row]:
                     place,
                 )
                 rows.append(Row(event, key, message.header.control_id, number))
-    return sorted(rows, key=lambda row: (row.order, identity_text(row.event)))
+    rows.sort(key=lambda row: row.order)
+    if any(one.order == other.order for one, other in pairwise(rows)):
+        rows.sort(key=lambda row: (row.order, identity_text(row.event)))
+    return rows
 
 
 def identity_text(event: AdministrationEvent) -> str:

@@ -5,10 +5,10 @@ This is the only place where an event becomes a `coding.Encounter`.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import coding
 from hl7_parsers import events as hl7
@@ -153,8 +153,39 @@ def _administrations(drafts: Sequence[Draft], orders: dict[str, hl7.DrugOrdered]
         moment = f":{start:%Y%m%dT%H%M%S}" if start else ""
         unique = short if names[short] == 1 else f"{short}:{drug_key(draft.opening)}{moment}"
         order = orders.get(draft.opening.placer) or orders.get(draft.opening.filler)
-        made.append(_administration(draft, unique, order))
+        made.append(_MADE.of(draft, unique, order))
     return tuple(sorted(made, key=lambda administration: administration.administration_id))
+
+
+class _Made:
+    """Administrations made lately, by what they were made of: late news changes one of an encounter's, not all.
+
+    The same fact folded again is the same object (`records.recall_fact`), so identity tells, and is cheap to ask for.
+    What an entry was made of is kept with it: nothing else can take its identity.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: OrderedDict[Any, tuple[object, coding.Administration]] = OrderedDict()
+
+    def of(self, draft: Draft, unique: str, order: hl7.DrugOrdered | None) -> coding.Administration:
+        """The administration of a draft."""
+        rows = (draft.rows, draft.moments, draft.joined, draft.reported)
+        events = [[row.event for row in some] for some in rows]
+        of_draft = (tuple(draft.remarks), draft.runs, draft.stop_source, draft.pump_minutes)
+        key = (unique, id(order), *(tuple(map(id, some)) for some in events), of_draft)
+        found = self._made.get(key)
+        if found is not None:
+            self._made.move_to_end(key)
+            return found[1]
+        made = _administration(draft, unique, order)
+        self._made[key] = ((order, events), made)
+        if len(self._made) > self._most:
+            self._made.popitem(last=False)
+        return made
+
+
+_MADE = _Made(20_000)
 
 
 def _short_id(draft: Draft) -> str:

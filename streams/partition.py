@@ -102,7 +102,7 @@ class Partition:
     def facts(self, members: Sequence[Who]) -> Iterator[Fact]:
         """The facts of an encounter under all its identities, in order of their ids."""
         held = [item for who in members for item in self.encounters[who].facts.items()]
-        return (records.decode_fact(value) for _, value in sorted(held))
+        return (records.recall_fact(value) for _, value in sorted(held))
 
     def version(self, home: Who) -> int:
         """Of a claim set: the number of facts known of the patient, which only grows, whatever is merged with what.

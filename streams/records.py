@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -175,6 +176,9 @@ PROGRESS_KEY = b"progress"
 
 encode = msgspec.json.Encoder().encode
 decode_fact = msgspec.json.Decoder(Fact).decode
+# The same for facts that are likely to be asked for again: news of a closed encounter folds all its facts anew. About
+# 5 KB each.
+recall_fact = lru_cache(maxsize=20_000)(decode_fact)
 decode_merge = msgspec.json.Decoder(MergeFact).decode
 decode_command = msgspec.json.Decoder(Command).decode
 decode_closed = msgspec.json.Decoder(ClosedEncounter).decode

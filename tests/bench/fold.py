@@ -104,9 +104,9 @@ def _late_cost() -> Table:
     each = {place: [one / place for one in seconds] for place, seconds in taken.items()}
     return Table(
         "Late news for a closed encounter",
-        "The same, after the encounter was closed: its facts are decoded and folded and the encounter is sent on "
-        "again, once a batch. The last column is the cost of one fact against that among ten: 1 is growth in "
-        "proportion.",
+        "The same, after the encounter was closed: its facts are folded and the encounter is sent on again, once a "
+        "batch; facts and administrations made lately are remembered. The last column is the cost of one fact against "
+        "that among ten: 1 is growth in proportion.",
         ["facts", "µs", "µs a fact", "against ten"],
         [
             [
