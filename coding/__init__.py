@@ -1,6 +1,7 @@
 """Claim lines for drug administrations: an encounter in, a coded encounter out. Nothing else here is public."""
 
 from coding.claim import (
+    BilledDrug,
     ClaimLine,
     CodeAtStake,
     CodedEncounter,
@@ -18,7 +19,9 @@ from coding.encounter import (
     Completion,
     Device,
     Drug,
+    DrugOrder,
     Encounter,
+    Measure,
     Method,
     PatientStatus,
     Route,
@@ -48,6 +51,7 @@ from coding.tables import catalogue_codes
 __all__ = [
     "AddOnRow",
     "Administration",
+    "BilledDrug",
     "ClaimLine",
     "CodeAtStake",
     "CodedEncounter",
@@ -57,6 +61,7 @@ __all__ = [
     "Drug",
     "DrugClass",
     "DrugCodeRow",
+    "DrugOrder",
     "Encounter",
     "Family",
     "Finding",
@@ -64,6 +69,7 @@ __all__ = [
     "FormularyError",
     "Issue",
     "LimitRow",
+    "Measure",
     "Method",
     "NoRuleInForce",
     "PackageRow",

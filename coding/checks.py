@@ -231,7 +231,7 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
     flags = [kind.upper() for kind in administration.remarks] if administration.remarks else []
     if administration.completion is COMPLETION_UNKNOWN:
         flags.append("ACTION_UNKNOWN")
-    if not administration.has_order:
+    if not administration.has_order and record.policy.administrations_without_order == "on":
         flags.append("NO_ORDER")
     if administration.route is ROUTE_UNKNOWN:
         flags.append("ROUTE_UNKNOWN")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
-from coding.encounter import Drug
+from coding.encounter import Drug, Measure
 from coding.frozen import frozen_by_name
 
 
@@ -34,6 +35,7 @@ class Role(StrEnum):
     SEQUENTIAL = "sequential"
     CONCURRENT = "concurrent"
     ADDITIONAL_HOUR = "additional_hour"
+    DRUG = "drug"  # the line of the drug itself
     STANDALONE = "standalone"  # outside the contest for the initial service: injections, pump starts ...
 
 
@@ -63,6 +65,20 @@ class CodeAtStake:
 
 
 @frozen_by_name
+class BilledDrug:
+    """What the line of a drug says besides. Amounts are in the measure of the code's own unit."""
+
+    ndc: str  # eleven digits; "" when it is not known
+    ndc_quantity: Decimal | None
+    ndc_unit: str  # F2, GR, ME, ML, UN
+    dose: Measure  # given
+    waste: Measure  # discarded
+    revenue_code: str
+    department: str
+    lots: tuple[str, ...]
+
+
+@frozen_by_name
 class ClaimLine:
     """A code with units, modifiers and reasons. `claim_line_id` depends on the content alone."""
 
@@ -82,6 +98,8 @@ class ClaimLine:
     message_control_ids: tuple[str, ...]
     reasons: tuple[Reason, ...]
     findings: tuple[str, ...]  # finding ids
+    drug_line_ids: tuple[str, ...] = ()  # of an administration: the lines of its drugs
+    billed: BilledDrug | None = None  # of a drug's own line
 
 
 @frozen_by_name

@@ -11,9 +11,9 @@ from coding.drugs import Formulary
 from coding.encounter import Encounter
 from coding.engine import code_encounter
 from coding.findings import kind_named
-from coding.lines import short_id
 from coding.policy import Policy
 from coding.published import Tables
+from coding.short_ids import short_id
 
 BOUNDARY = "ENCOUNTER_BOUNDARY"
 

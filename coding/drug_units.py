@@ -21,6 +21,12 @@ class DrugLineRules:
     nothing_wasted_modifier: str
     discount_modifier: str
     discount_by_entity_modifier: str
+    self_administered_code: str
+    noncovered_modifier: str
+    unclassified_codes: tuple[str, ...]
+    packaged_statuses: tuple[str, ...]
+    revenue_code: str
+    self_administered_revenue_code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,11 @@ class DrugUnits:
     modifiers: tuple[str, ...]
     wasted_units: int
     wasted_modifiers: tuple[str, ...]
+
+
+def is_unclassified(code: str, day: date) -> bool:
+    """Say whether a code is one for drugs that have none of their own."""
+    return code in dated_rules(DrugLineRules)["unclassified_codes"].on(day)
 
 
 def billing_units(doses: Iterable[Decimal], unit: Decimal) -> int:
@@ -89,6 +100,8 @@ def smallest_opened(dose: Decimal, sizes: Iterable[Decimal]) -> Decimal:
     sizes = sorted(set(sizes))
     assert sizes
     assert sizes[0] > 0
+    if len(sizes) == 1:
+        return billing_units([dose], sizes[0]) * sizes[0]
     reachable = {Decimal()}
     covering: set[Decimal] = set()
     while reachable:

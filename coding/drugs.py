@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 
+from coding.billing import Billing, billing_of
 from coding.encounter import Drug
 from coding.errors import FormularyError
 from coding.rules import read_toml
@@ -43,6 +44,7 @@ class Product:
     hcpcs: str = ""
     resource_rank: int = 0
     tag: str = ""  # a product with a code or a rule of its own
+    billing: Billing | None = None  # how it is billed, when the site's dictionary says so
 
 
 REQUIRED = ("code", "coding_system", "name", "drug_class")
@@ -112,6 +114,7 @@ class Formulary:
 
     shelves: tuple[Shelf, ...]
     found: dict[Drug, Product | None] = field(default_factory=dict)  # answers given before
+    has_billing: bool = False  # a row says how its product is billed
 
     def find(self, drug: Drug) -> Product | None:
         """Return what the dictionary says of a drug; None when it does not know it."""
@@ -140,7 +143,9 @@ class Formulary:
             for row, product in products
             if row["code"]
         }
-        return Formulary((Shelf(by_code, _names([(p, (p.name,)) for _, p in products])), *self.shelves))
+        shelf = Shelf(by_code, _names([(p, (p.name,)) for _, p in products]))
+        has_billing = self.has_billing or any(product.billing for _, product in products)
+        return Formulary((shelf, *self.shelves), has_billing=has_billing)
 
     def _product(self, row: Mapping[str, str], where: str) -> Product:
         """Return one row as a product; what it does not say of the ingredient, the known name may.
@@ -170,6 +175,7 @@ class Formulary:
             if builtin
             else engine_numbers()["resource_rank"],
             tag=row.get("tag") or (builtin.tag if builtin else ""),
+            billing=billing_of(row, where),
         )
 
 
@@ -198,12 +204,21 @@ def _names(products: Iterable[tuple[Product, Iterable[str]]]) -> dict[str, Produ
     shortened: dict[str, Product | None] = {}
     for product, names in products:
         for name in filter(None, names):
-            exact[simple_name(name)] = product
+            exact[simple_name(name)] = _shared(exact.get(simple_name(name)), product)
             key = ingredient_name(name)
             other = shortened.setdefault(key, product)
             if other is None or other.drug_class is not product.drug_class:
                 shortened[key] = None
+            else:
+                shortened[key] = _shared(product, other)
     return {**shortened, **exact}
+
+
+def _shared(other: Product | None, product: Product) -> Product:
+    """Return the product of a name; packages that are billed otherwise share its class and not how it is billed."""
+    if other is None or other.billing == product.billing:
+        return product
+    return replace(product, billing=None)
 
 
 @cache

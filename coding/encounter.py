@@ -79,6 +79,14 @@ class Drug:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """An amount of a drug with its unit, as recorded."""
+
+    amount: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A stretch of running time. Both times aware; None is "not documented", never zero."""
 
@@ -107,6 +115,10 @@ class Administration:
     completion: Completion = Completion.GIVEN
     dose_amount: Decimal | None = None
     dose_unit: str = ""
+    component_doses: tuple[Measure | None, ...] = ()  # of each component, in their order; empty when none is known
+    waste: Measure | None = None  # discarded of what was opened; an amount of 0 is "nothing", None "not charted"
+    ndc: str = ""  # of the package that was scanned, as recorded
+    lot: str = ""
     volume_ml: Decimal | None = None  # volume actually infused, by the nursing record
     rate_ml_per_hour: Decimal | None = None  # rate actually run, by the nursing record
     ordered_minutes: int | None = None  # planned duration of the order: never billable by itself
@@ -116,6 +128,7 @@ class Administration:
     charted_at: datetime | None = None
     second_site_reason: str = ""  # why a second access site was needed, when charted
     order_number: str = ""
+    other_order_numbers: tuple[str, ...] = ()  # by which an order may name it too
     message_control_ids: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()  # ids of what the reader or the assembly noted, each becomes a finding
 
@@ -126,6 +139,16 @@ class StatusChange:
 
     at: datetime
     status: PatientStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrugOrder:
+    """A drug that was ordered, by all the numbers it goes by. What is planned, never what was given."""
+
+    numbers: tuple[str, ...]
+    drug: Drug
+    is_stopped: bool = False  # cancelled or discontinued
+    message_control_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +167,7 @@ class Encounter:
     status_changes: tuple[StatusChange, ...] = ()  # in order of time; empty: an outpatient throughout
     is_cancelled: bool = False
     administrations: tuple[Administration, ...] = ()
+    orders: tuple[DrugOrder, ...] = ()
     primary_reason_administration_id: str = ""  # the service the office visit was for, when the clinic says so
     time_zone: str = ""  # IANA name for local dates; "" when only the offsets of the times are known
     remarks: tuple[str, ...] = ()  # ids of what the assembly noted about the encounter as a whole

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 
-from coding import adjust, edits, held, lines, modifiers, standalone
+from coding import adjust, edits, held, lines, missed, modifiers, standalone
 from coding.bench import Bench
+from coding.billed_drugs import billed_drugs
 from coding.checks import Record, screen
 from coding.claim import CodedEncounter
 from coding.contest import Claim, Running, code_sites
+from coding.drug_lines import drug_lines
 from coding.drugs import Formulary
 from coding.encounter import Encounter, Setting
 from coding.findings import is_holding, without_line
+from coding.lines import Sheet
 from coding.neighbours import without_company
 from coding.overlap import Concurrent
 from coding.policy import Policy
-from coding.presence import first_date, presence_of
+from coding.presence import Presence, first_date, presence_of
 from coding.published import Tables, builtin_tables
 from coding.rules import rules_on
 from coding.service_dates import dated
@@ -41,7 +44,7 @@ def code_encounter(
     remarks = [Note(remark.upper(), ()) for remark in encounter.remarks]
     if day is None:  # no time at all, not even of arrival: nothing can be dated
         untimed = [Note("NO_START", (one.administration_id,)) for one in encounter.administrations]
-        return lines.finish(encounter, [], untimed + remarks, policy, rules_version())
+        return lines.finish(encounter, Sheet([], untimed + remarks), policy, rules_version())
     is_office, tables = encounter.setting is Setting.PROFESSIONAL, tables or builtin_tables()
     claim = Claim(encounter, rules_on(day), policy, presence.zone, is_office, tables)
     record = Record(policy, claim.rules, presence, claim.is_office)
@@ -49,8 +52,19 @@ def code_encounter(
     drafts, more = _drafts(with_sites(given), claim)
     drafts, part_of = without_company(dated(drafts, claim.rules, policy, presence.zone))
     drafts, cut = _edited(drafts, claim, day)
-    version = tables.version_on(day, encounter.setting)
-    return lines.finish(encounter, drafts, notes + more + part_of + cut + remarks, policy, version)
+    sheet = Sheet(drafts, notes + more + part_of + cut + remarks)
+    if encounter.orders:
+        sheet = sheet._replace(findings=missed.orders(encounter, formulary, claim))
+    if policy.drug_lines != "off" and (formulary.has_billing or tables.has_packages):
+        sheet = _with_drugs(sheet, encounter, formulary, claim, presence)
+    return lines.finish(encounter, sheet, policy, tables.version_on(day, encounter.setting))
+
+
+def _with_drugs(sheet: Sheet, encounter: Encounter, formulary: Formulary, claim: Claim, presence: Presence) -> Sheet:
+    """Return the sheet with the lines of the drugs, and what of administrations and drugs has no counterpart."""
+    billed = billed_drugs(encounter, sheet.notes, claim, presence, formulary)
+    drugs, untold = drug_lines(billed, claim)
+    return sheet._replace(drugs=drugs, at_stake=[*untold, *missed.charges(billed, sheet.drafts, drugs, claim)])
 
 
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:

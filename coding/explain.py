@@ -62,7 +62,7 @@ def _line_rows(line: ClaimLine, names: dict[str, Finding]) -> list[str]:
     """Return one line and, under it, what it rests on."""
     code = "-".join((line.code, *line.modifiers))
     minutes = "" if line.minutes is None else f", {line.minutes} minutes"
-    label = catalogue()[line.code].label
+    label = catalogue()[line.code].label if line.code in catalogue() else line.drug.name
     head = f"{line.service_date} {code} x{line.units} [{line.status.value}] {label}{minutes}"
     rows = [f"{head} {_ids(line.administration_ids)}"]
     rows += [f"    {reason.text}  ({reason.rule}; {reason.source})" for reason in line.reasons]

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from dataclasses import replace
+from typing import NamedTuple
 
-from coding.claim import ClaimLine, CodeAtStake, CodedEncounter, Finding, Status
+from coding.claim import BilledDrug, ClaimLine, CodeAtStake, CodedEncounter, Finding, Role, Status
+from coding.drug_lines import AtStake, DrugDraft
 from coding.encounter import Encounter
 from coding.findings import kind_named, status_of
 from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Draft, Note
+from coding.short_ids import short_id
 from coding.sites import recorded_names
-from coding.tables import CodeEntry, catalogue, engine_numbers
+from coding.tables import CodeEntry, catalogue
 
 Controls = Mapping[str, tuple[str, ...]]  # administration: control ids of its messages
 About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrations
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 READY = Status.READY
-ID_LENGTH = engine_numbers()["id_length"]
 
 
 @frozen
@@ -34,25 +36,35 @@ class Told:
     seen: dict[str, int]  # lines alike so far, by what their ids rest on
 
 
-def short_id(*content: str) -> str:
-    """Return an id of the content alone, the same on any machine."""
-    return sha256("\x1f".join(content).encode()).hexdigest()[:ID_LENGTH]
+class Sheet(NamedTuple):
+    """Everything that was worked out of one encounter."""
+
+    drafts: list[Draft]
+    notes: list[Note]
+    drugs: Sequence[DrugDraft] = ()
+    at_stake: Sequence[AtStake] = ()  # findings without a line, with the code that depends on them
+    findings: Sequence[Finding] = ()  # about orders
 
 
-def finish(
-    encounter: Encounter, drafts: list[Draft], notes: list[Note], policy: Policy, version: str
-) -> CodedEncounter:
+def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> CodedEncounter:
     """Return the coded encounter: lines in order of date, rank and time, findings in order of kind."""
     codes = catalogue()
     drafts = sorted(
-        drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
+        sheet.drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
     abouts = [_about(draft) for draft in drafts]
-    findings = _findings(encounter.encounter_id, _stakes(drafts, abouts, notes), controls)
+    stakes = _stakes(drafts, abouts, sheet.notes)
+    if sheet.drugs or sheet.at_stake:
+        add_stakes(stakes, sheet.drugs, sheet.at_stake)
+    findings = _findings(encounter.encounter_id, stakes, controls)
     ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
     told = Told(codes, encounter.encounter_id, controls, ids, _sites(drafts, encounter), {})
     lines = tuple([_line(draft, about, told) for draft, about in zip(drafts, abouts, strict=True)])
+    if sheet.drugs:
+        lines = with_drugs(lines, [_drug_line(draft, told) for draft in sheet.drugs])
+    if sheet.findings:
+        findings = tuple(sorted((*findings, *sheet.findings), key=lambda one: (one.kind, one.administration_ids)))
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
     coded = CodedEncounter(
         claim_set_id=short_id(encounter.encounter_id, encounter.setting, version, policy.digest, *content),
@@ -107,6 +119,69 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
         reasons=draft.reasons,
         findings=tuple([told.findings[one] for one in about]) if about else (),
     )
+
+
+def _drug_line(draft: DrugDraft, told: Told) -> ClaimLine:
+    """Return the claim line of a drug with its findings."""
+    notes = tuple(dict.fromkeys(draft.notes))
+    status = status_of(tuple([kind for kind, _ in notes])) if notes else READY
+    quantity = "" if draft.ndc_quantity is None else str(draft.ndc_quantity)
+    amounts = (str(draft.dose.amount), draft.dose.unit, str(draft.waste.amount))
+    where = (told.encounter_id, draft.service_date.isoformat(), draft.code, *draft.modifiers, str(draft.units), status)
+    site = (draft.revenue_code, draft.department, *draft.lots)
+    content = (*where, draft.ndc, quantity, draft.ndc_unit, *amounts, *site, *draft.ids)
+    return ClaimLine(
+        claim_line_id=short_id(*content),
+        status=status,
+        service_date=draft.service_date,
+        code=draft.code,
+        code_system="CPT" if draft.code[0].isdecimal() else "HCPCS",
+        modifiers=draft.modifiers,
+        units=draft.units,
+        service_family=draft.family,
+        role=Role.DRUG,
+        access_site="",
+        drug=draft.drug,
+        minutes=None,
+        administration_ids=draft.ids,
+        message_control_ids=_controls(draft.ids, told.controls),
+        reasons=draft.reasons,
+        findings=tuple([told.findings[one] for one in notes]),
+        billed=BilledDrug(
+            ndc=draft.ndc,
+            ndc_quantity=draft.ndc_quantity,
+            ndc_unit=draft.ndc_unit,
+            dose=draft.dose,
+            waste=draft.waste,
+            revenue_code=draft.revenue_code,
+            department=draft.department,
+            lots=draft.lots,
+        ),
+    )
+
+
+def with_drugs(lines: Iterable[ClaimLine], drugs: Sequence[ClaimLine]) -> tuple[ClaimLine, ...]:
+    """Return the lines by date, those of drugs after those of administrations, each of these pointing at its drugs'."""
+    paid: dict[str, list[str]] = {}
+    for drug in drugs:
+        for one in drug.administration_ids:
+            paid.setdefault(one, []).append(drug.claim_line_id)
+    linked = []
+    for line in lines:
+        ids = [drug for one in line.administration_ids for drug in paid.get(one, ())]
+        linked.append(replace(line, drug_line_ids=tuple(dict.fromkeys(ids))) if ids else line)
+    return tuple(sorted((*linked, *drugs), key=lambda one: one.service_date))
+
+
+def add_stakes(stakes: dict[About, list[CodeAtStake]], drugs: Iterable[DrugDraft], at_stake: Iterable[AtStake]) -> None:
+    """Add the findings of drugs to those of an encounter, with the codes that depend on them."""
+    for draft in drugs:
+        for note in dict.fromkeys(draft.notes):
+            stakes.setdefault(note, []).append(CodeAtStake(draft.code, draft.units))
+    for note, stake in at_stake:
+        of_note = stakes.setdefault(note, [])
+        if stake.code:
+            of_note.append(stake)
 
 
 def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:

@@ -79,6 +79,15 @@ class Policy:
     per_visit_codes: str
     mod_340b: str
     zero_waste_unit_mod: str
+    drug_lines: str
+    waste_modifiers: str
+    self_administered_lines: str
+    ndc_required: str
+    orders_without_administration: str
+    administrations_without_order: str
+    untimed_hydration: str
+    drugs_without_administration_line: str
+    administrations_without_drug_line: str
 
 
 def switch_names() -> tuple[str, ...]:

@@ -130,6 +130,7 @@ class Tables:
 
     issues: tuple[Issue, ...]
     changes: tuple[date, ...]  # dates from which something else is in force, rising
+    has_packages: bool = False  # so that a scanned one may name a code
     kept: dict[tuple[str, int, Setting], object] = field(default_factory=dict, repr=False)
 
     def on(self, day: date, setting: Setting) -> Edits:
@@ -212,7 +213,7 @@ TABLES = ("limits", "add_ons", "pairs", "drug_codes", "billing_units", "packages
 def load_tables(imported: Iterable[Issue]) -> Tables:
     """Return the built-in tables with a site's own issues on top."""
     issues = (*builtin_tables().issues, *imported)
-    return Tables(issues, _changes(issues))
+    return Tables(issues, _changes(issues), any(issue.table == "packages" for issue in issues))
 
 
 def _changes(issues: Iterable[Issue]) -> tuple[date, ...]:

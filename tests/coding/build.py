@@ -5,7 +5,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from coding import Administration, Completion, Device, Drug, Encounter, Method, PatientStatus, Route, Run, StatusChange
+from coding import (
+    Administration,
+    Completion,
+    Device,
+    Drug,
+    Encounter,
+    Measure,
+    Method,
+    PatientStatus,
+    Route,
+    Run,
+    StatusChange,
+)  # fmt: skip
 
 DAY = date(2025, 1, 6)
 WAYS = {  # a way: its route, what was recorded as the method, the device
@@ -61,11 +73,19 @@ def administration(name: str, drug: str, way: str, site: str, *rest: str, day: d
         indication="charted",
         message_control_ids=(f"M-{name}",),
     )
-    return replace(one, **dict(_field(word, day) for word in rest if "=" in word))
+    words = [word for word in rest if "=" in word]
+    doses = [measure(word.removeprefix("dose=")) for word in words if word.startswith("dose=")]
+    fields = dict(_field(word, day) for word in words if not word.startswith("dose="))
+    fields |= {key: value for dose in doses for key, value in (("dose_amount", dose.amount), ("dose_unit", dose.unit))}
+    return replace(one, **fields)
 
 
 def _field(word: str, day: date) -> tuple[str, object]:
     name, value = word.split("=", 1)
+    if name == "waste":
+        return name, measure(value)
+    if name == "component_doses":
+        return name, tuple(None if text == "-" else measure(text) for text in value.split(","))
     if name in TEXTS:
         return name, value.replace("_", " ")
     return name, {
@@ -79,6 +99,12 @@ def _field(word: str, day: date) -> tuple[str, object]:
         "charted_at": lambda text: at(text, day),
         "completion": Completion,
     }.get(name, str)(value)
+
+
+def measure(text: str) -> Measure:
+    """An amount and its unit: "95_mg"."""
+    amount, _, unit = text.partition("_")
+    return Measure(Decimal(amount), unit.replace("_", " "))
 
 
 def encounter(

@@ -8,7 +8,10 @@ from coding import (
     Administration,
     ClaimLine,
     CodedEncounter,
+    Drug,
+    DrugOrder,
     Encounter,
+    Formulary,
     Policy,
     Setting,
     Status,
@@ -34,14 +37,26 @@ class Scenario:
     given: list[Administration] = field(default_factory=list)
     expected: list[list[str]] = field(default_factory=list)  # line or hold, code, units, what else is said of it
     findings: list[str] = field(default_factory=list)
+    drugs: list[dict[str, str]] = field(default_factory=list)  # rows of the site's dictionary
+    orders: list[DrugOrder] = field(default_factory=list)
 
-    def whole(self) -> tuple[Encounter, Policy]:
-        setting = Setting(self.setting)
-        encounter = build.encounter(self.given, self.encounter, self.day, setting=setting, payer=self.payer)
-        return encounter, load_policy(setting, self.payer, self.policy)
+    def whole(self) -> tuple[Encounter, Policy, Formulary]:
+        """The encounter, the policy and the drug dictionary."""
+        setting, orders = Setting(self.setting), tuple(self.orders)
+        encounter = build.encounter(
+            self.given, self.encounter, self.day, setting=setting, payer=self.payer, orders=orders
+        )
+        return encounter, load_policy(setting, self.payer, self.policy), self._formulary()
+
+    def _formulary(self) -> Formulary:
+        if not self.drugs:
+            return default_formulary()
+        columns = sorted({"code", "coding_system", *(column for row in self.drugs for column in row)})
+        rows = [",".join(columns), *(",".join(row.get(column, "") for column in columns) for row in self.drugs)]
+        return default_formulary().with_site_rows("\n".join(rows), self.name)
 
     def coded(self) -> CodedEncounter:
-        return code_encounter(*self.whole(), default_formulary())
+        return code_encounter(*self.whole())
 
     def asked(self) -> list[str]:
         """The details that some expected line names; a line that does not name them all is a mistake."""
@@ -51,7 +66,7 @@ class Scenario:
     def lines_wanted(self) -> list[tuple[str, ...]]:
         wanted = []
         for words in self.expected:
-            details = {"day": "0", "mods": ""} | dict(word.split("=") for word in words[FIRST_WORDS:])
+            details = {"day": "0", "mods": "", **NOT_A_DRUG} | dict(word.split("=") for word in words[FIRST_WORDS:])
             assert details.keys() >= set(self.asked()), f"{self.name}: say {self.asked()} of every line"
             wanted.append((*words[:FIRST_WORDS], *(f"{name}={details[name]}" for name in self.asked())))
         return sorted(wanted)
@@ -68,6 +83,7 @@ class Scenario:
             "mods": ",".join(line.modifiers),
             "of": ",".join(line.administration_ids),
             "status": line.status.value,
+            **billed(line),
         }
         word = "hold" if line.status is Status.HOLD else "line"
         asked = [f"{name}={details[name]}" for name in self.asked()]
@@ -87,14 +103,46 @@ class Scenario:
         return told == (self.lines_wanted(), self.kinds_wanted())
 
 
+NOT_A_DRUG = dict.fromkeys(("ndc", "quantity", "dose", "waste", "revenue", "department"), "-")
+
+
+def billed(line: ClaimLine) -> dict[str, str]:
+    """What the line of a drug says besides, in the words of a scenario; "-" on other lines."""
+    drug = line.billed
+    if drug is None:
+        return NOT_A_DRUG
+    quantity = "-" if drug.ndc_quantity is None else f"{drug.ndc_quantity.normalize():f}{drug.ndc_unit}"
+    dose, waste = (f"{one.amount.normalize():f}_{one.unit}".replace(" ", "_") for one in (drug.dose, drug.waste))
+    said = (drug.ndc or "-", quantity, dose, waste, drug.revenue_code or "-", drug.department or "-")
+    return dict(zip(NOT_A_DRUG, said, strict=True))
+
+
+def add_of_site(scenario: Scenario, word: str, rest: list[str]) -> None:
+    """The source, a row of the drug dictionary, or a drug order."""
+    if word == "source":
+        scenario.source = " ".join(rest)
+        return
+    if word == "drug":
+        columns = dict(text.split("=", 1) for text in rest[1:])
+        kept = {name: text if name == "drug_class" else text.replace("_", " ") for name, text in columns.items()}
+        scenario.drugs.append({"name": rest[0].replace("_", " "), "drug_class": "therapeutic"} | kept)
+        return
+    number, drug, *more = rest
+    named = Drug("", "", drug.replace("_", " "))
+    control_ids = (f"M-{number}",)
+    scenario.orders.append(
+        DrugOrder(numbers=(number,), drug=named, is_stopped="stopped" in more, message_control_ids=control_ids)
+    )
+
+
 def read(path: Path) -> list[Scenario]:
     scenarios: list[Scenario] = []
     for word, *rest in filter(None, (line.split("#")[0].split() for line in path.read_text().splitlines())):
         match word:
             case "scenario":
                 scenarios.append(Scenario(" ".join(rest)))
-            case "source":
-                scenarios[-1].source = " ".join(rest)
+            case "source" | "drug" | "order":
+                add_of_site(scenarios[-1], word, rest)
             case "date":
                 scenarios[-1].day = date.fromisoformat(rest[0])
             case "claim":

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from unittest import mock
 
-from coding import default_formulary, engine
+from coding import engine
 from coding.errors import CodingError
 from coding.rules import TABLES, Rules, dated_rules, rules_on
 from tests.coding.scenario import Scenario, every_scenario
@@ -77,6 +77,6 @@ def failing(flip: Flip) -> str:
 
 def _holds(scenario: Scenario, whole: Any) -> bool:
     try:
-        return scenario.holds(engine.code_encounter(*whole, default_formulary()))
+        return scenario.holds(engine.code_encounter(*whole))
     except (AssertionError, CodingError, LookupError):  # no line of it is a line any more
         return False

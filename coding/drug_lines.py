@@ -1,0 +1,314 @@
+"""The lines of the drugs themselves: units of what was given, of what was discarded, and how they are told.
+
+All doses of a drug on a date are one line, rounded up once. Source: CMS Pub. 100-04, ch. 17, sec. 10 and 40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
+
+from coding.billed_drugs import Billed, amount_in
+from coding.claim import CodeAtStake, Family, Reason
+from coding.contest import Claim
+from coding.drug_units import (
+    DrugLineRules,
+    DrugUnits,
+    billing_units,
+    discount_modifiers,
+    is_unclassified,
+    smallest_opened,
+    units_given_and_wasted,
+)
+from coding.encounter import Drug, Measure
+from coding.measures import in_unit
+from coding.rules import dated_rules
+from coding.services import Note
+
+NDC_MEASURES = {"ML": "mL", "ME": "mg", "GR": "g", "F2": "iu"}
+THOUSANDTH = Decimal("0.001")
+
+
+class DrugDraft(NamedTuple):
+    """A drug line before its id. `dose` and `waste` are in the measure of the code's unit."""
+
+    code: str
+    units: int
+    modifiers: tuple[str, ...]
+    service_date: date
+    ids: tuple[str, ...]  # of the administrations it pays for
+    drug: Drug
+    family: Family
+    ndc: str
+    ndc_quantity: Decimal | None
+    ndc_unit: str
+    dose: Measure
+    waste: Measure
+    revenue_code: str
+    department: str
+    lots: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    notes: tuple[Note, ...]  # its findings
+
+
+AtStake = tuple[Note, CodeAtStake]
+
+
+def drug_lines(billed: Sequence[Billed], claim: Claim) -> tuple[list[DrugDraft], list[AtStake]]:
+    """Return the lines of the drugs, and the findings of those whose units cannot be told, with their codes."""
+    groups: dict[tuple[date, str, bool], list[Billed]] = {}
+    for one in billed:
+        groups.setdefault((one.service_date, one.code, one.is_self_administered), []).append(one)
+    drafts: list[DrugDraft] = []
+    untold: list[AtStake] = []
+    for (day, code, is_self_administered), group in sorted(groups.items(), key=lambda item: item[0]):
+        if is_self_administered and _is_for_medicare(claim) and not claim.is_office:
+            drafts += _noncovered(day, group, claim)
+            continue
+        known = [one for one in group if one.dose is not None or is_unclassified(code, day)]
+        flagged = tuple(Note(flag, (one.administration.administration_id,)) for one in group for flag in one.flags)
+        if known and code:
+            drafts += _Lines(code, day, known, flagged, claim).written()
+        else:
+            untold += [(note, CodeAtStake(code, 0)) for note in flagged]
+    return drafts, untold
+
+
+def _rule(name: str, day: date) -> str:
+    """Return a code or modifier of drug lines on a date; "" when it has none."""
+    return str(dated_rules(DrugLineRules)[name].on(day))
+
+
+def _is_for_medicare(claim: Claim) -> bool:
+    """Say whether Medicare's rules of modifiers hold: by its name, when no payer is known, or always by policy."""
+    payer = claim.policy.payer.casefold()
+    return claim.policy.waste_modifiers == "always" or (
+        claim.policy.waste_modifiers == "medicare" and (not payer or "medicare" in payer)
+    )
+
+
+def _noncovered(day: date, group: Sequence[Billed], claim: Claim) -> list[DrugDraft]:
+    """Return the one line of self-administered drugs of a kind: not covered, one unit each. Source: HCPro, A9270-GY."""
+    if claim.policy.self_administered_lines == "off":
+        return []
+    code, first = _rule("self_administered_code", day), group[0]
+    dose = sum((one.dose for one in group if one.dose is not None), Decimal())
+    unit = first.unit.unit if first.unit else ""
+    return [
+        DrugDraft(
+            code,
+            len(group),
+            (_rule("noncovered_modifier", day),),
+            day,
+            _ids(group),
+            first.drug,
+            first.family,
+            first.ndc,
+            None,
+            "",
+            Measure(dose, unit),
+            Measure(Decimal(), unit),
+            first.billing.revenue_code or _rule("self_administered_revenue_code", day),
+            first.billing.department,
+            _lots(group),
+            (claim.policy.wording["DRUG_SELF_ADMINISTERED"].say(count=len(group)),),
+            (),
+        )
+    ]
+
+
+class _Lines(NamedTuple):
+    """The administrations of one code on one date that have a dose."""
+
+    code: str
+    day: date
+    known: list[Billed]
+    flagged: tuple[Note, ...]
+    claim: Claim
+
+    def written(self) -> list[DrugDraft]:
+        """Return the lines of each package, what was given before what was discarded; rounded up once over all."""
+        drafts: list[DrugDraft] = []
+        before, dose = 0, Decimal()
+        for part in self._by_package():
+            dose += _sum(one.dose for one in part)
+            units = self._units(dose)
+            drafts += self._of_package(part, units - before)
+            before = units
+        return self._with_limit(drafts)
+
+    def _by_package(self) -> list[list[Billed]]:
+        """Return the administrations by NDC. A package that adds no unit of its own goes with the one before."""
+        by_ndc: dict[str, list[Billed]] = {}
+        for one in sorted(self.known, key=lambda one: one.ndc):
+            by_ndc.setdefault(one.ndc, []).append(one)
+        parts: list[list[Billed]] = []
+        before, dose = 0, Decimal()
+        for part in by_ndc.values():
+            dose += _sum(one.dose for one in part)
+            units = self._units(dose)
+            if units > before or not parts:
+                parts.append(part)
+            else:
+                parts[-1] = parts[-1] + part
+            before = units
+        return parts
+
+    def _units(self, dose: Decimal) -> int:
+        """Return the units of a dose; of a code without a unit of its own, one."""
+        unit = self.known[0].unit
+        if unit is None or is_unclassified(self.code, self.day):
+            return 1
+        return billing_units([dose], unit.amount)
+
+    def _of_package(self, part: list[Billed], units: int) -> list[DrugDraft]:
+        """Return the line of what was given out of one kind of package, and that of what was discarded."""
+        claim, first, dose = self.claim, part[0], _sum(one.dose for one in part)
+        found, opened, flags = DrugUnits(units, (), 0, ()), dose, list[str]()
+        if is_unclassified(self.code, self.day):
+            flags = ["NOC_DRUG"]
+        elif first.billing.is_single_dose and first.unit and self._needs_modifiers(first):
+            opened, flags = _opened(part)
+            found = units_given_and_wasted(dose, first.unit.amount, opened, self.day, claim.policy)
+            flags += ["WASTE_WITHIN_UNIT"] if opened > dose and not found.wasted_units else []
+        elif first.billing.is_single_dose is False and any(one.waste for one in part):
+            flags = ["WASTE_ON_MULTI_DOSE"]
+        elif first.billing.is_single_dose is None and self._needs_modifiers(first):
+            flags = ["SINGLE_DOSE_UNKNOWN"]
+        if not first.ndc and _needs_ndc(claim):
+            flags.append("NDC_MISSING")
+        discount = discount_modifiers(self.day, claim.policy) if first.billing.is_discounted else ()
+        notes = (*self.flagged, *(Note(flag, _ids(part)) for flag in dict.fromkeys(flags)))
+        given = self._draft(part, units, (*found.modifiers, *discount), (dose, Decimal()), notes)
+        if not found.wasted_units:
+            return [given]
+        modifiers = (*found.wasted_modifiers, *discount)
+        return [given, self._draft(part, found.wasted_units, modifiers, (Decimal(), opened - dose), notes)]
+
+    def _needs_modifiers(self, first: Billed) -> bool:
+        """Say whether a single-dose container of this drug takes a modifier on this date and claim."""
+        tables = self.claim.tables.drugs_on(self.day, self.claim.encounter.setting)
+        is_packaged = first.billing.is_packaged
+        if is_packaged is None:
+            packaged = dated_rules(DrugLineRules)["packaged_statuses"].on(self.day)
+            is_packaged = not self.claim.is_office and tables.status.get(self.code) in packaged
+        return _is_for_medicare(self.claim) and not is_packaged and bool(_rule("nothing_wasted_modifier", self.day))
+
+    def _draft(
+        self,
+        part: list[Billed],
+        units: int,
+        modifiers: tuple[str, ...],
+        amounts: tuple[Decimal, Decimal],
+        notes: tuple[Note, ...],
+    ) -> DrugDraft:
+        first, (dose, waste) = part[0], amounts
+        unit = first.unit.unit if first.unit else ""
+        amount = dose or waste
+        return DrugDraft(
+            self.code,
+            units,
+            modifiers,
+            self.day,
+            _ids(part),
+            first.drug,
+            first.family,
+            first.ndc,
+            _ndc_quantity(first, amount),
+            first.billing.ndc_unit if first.ndc else "",
+            Measure(dose, unit),
+            Measure(waste, unit),
+            self._revenue_code(first),
+            first.billing.department,
+            _lots(part),
+            (self._reason(part, units, dose, waste),),
+            notes,
+        )
+
+    def _reason(self, part: list[Billed], units: int, dose: Decimal, waste: Decimal) -> Reason:
+        """Return how the units of a line came about."""
+        wording, first = self.claim.policy.wording, part[0]
+        if first.unit is None or is_unclassified(self.code, self.day):
+            return wording["DRUG_UNCLASSIFIED_CODE"].say(count=len(part))
+        done = {"amount": _plain(first.unit.amount), "unit": first.unit.unit, "units": units}
+        if not dose:
+            return wording["DRUG_WASTE"].say(waste=_plain(waste), **done)
+        return wording["DRUG_UNITS"].say(dose=_plain(dose), count=len(part), **done)
+
+    def _revenue_code(self, first: Billed) -> str:
+        """Return the revenue code of a hospital's line; a practitioner's claim has none."""
+        if self.claim.is_office:
+            return ""
+        return first.billing.revenue_code or _rule("revenue_code", self.day)
+
+    def _with_limit(self, drafts: list[DrugDraft]) -> list[DrugDraft]:
+        """Return the lines, flagged when all units of the date are more than the published limit."""
+        limit = self.claim.tables.on(self.day, self.claim.encounter.setting).limits.get(self.code)
+        if limit is None or sum(one.units for one in drafts) <= limit.units:
+            return drafts
+        note = Note("MUE_EXCEEDED", tuple(sorted({one for draft in drafts for one in draft.ids})))
+        return [draft._replace(notes=(*draft.notes, note)) for draft in drafts]
+
+
+def _opened(part: Iterable[Billed]) -> tuple[Decimal, list[str]]:
+    """Return what the opened single-dose containers held, and what is wrong with the record of it.
+
+    What was discarded must be charted, unless the dose is a whole number of containers; a payer pays no more waste
+    than the best choice of containers leaves. Source: CGS 2023 on discarded drugs.
+    """
+    opened, flags = Decimal(), []
+    for one in part:
+        assert one.dose is not None
+        assert one.unit is not None
+        contents = [in_unit(package.content, one.unit.unit) for package in one.billing.packages]
+        sizes = [size for size in contents if size]
+        best = smallest_opened(one.dose, sizes) if sizes else None
+        if one.waste is None:
+            flags += [] if best == one.dose else ["WASTE_UNDOCUMENTED"]
+            opened += best or one.dose
+        elif best is not None and one.dose + one.waste > best:
+            flags.append("WASTE_EXCEEDS_PACKAGE")
+            opened += best
+        else:
+            opened += one.dose + one.waste
+    return opened, flags
+
+
+def _ndc_quantity(first: Billed, amount: Decimal) -> Decimal | None:
+    """Return how much of the package was used, in the NDC's unit, to a thousandth; None when that cannot be told."""
+    billing, unit = first.billing, first.unit
+    if not first.ndc or not billing.ndc_unit or unit is None or not amount:
+        return None
+    measure = Measure(amount, unit.unit)
+    if billing.ndc_unit == "UN":
+        content = in_unit(billing.packages[0].content, unit.unit) if len(billing.packages) == 1 else None
+        found = amount / content if content else None
+    else:
+        found = amount_in(measure, NDC_MEASURES[billing.ndc_unit], billing)
+    return found.quantize(THOUSANDTH, ROUND_HALF_UP).normalize() if found is not None else None
+
+
+def _needs_ndc(claim: Claim) -> bool:
+    """Say whether the payer wants the NDC on the line."""
+    payer = claim.policy.payer.casefold()
+    wanted = claim.policy.ndc_required
+    return wanted == "always" or (wanted == "medicaid" and ("medicaid" in payer or "medi-cal" in payer))
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), Decimal())
+
+
+def _ids(part: Iterable[Billed]) -> tuple[str, ...]:
+    return tuple(sorted({one.administration.administration_id for one in part}))
+
+
+def _lots(part: Iterable[Billed]) -> tuple[str, ...]:
+    return tuple(sorted({one.administration.lot for one in part if one.administration.lot}))
+
+
+def _plain(amount: Decimal) -> str:
+    """Return a number without an exponent and needless zeros."""
+    return f"{amount.normalize():f}"

@@ -1,0 +1,83 @@
+"""Missed and doubtful charges: what was ordered, given and billed, set against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from coding.billed_drugs import Billed
+from coding.claim import CodeAtStake, Finding, Status
+from coding.contest import Claim
+from coding.drug_lines import AtStake, DrugDraft
+from coding.drugs import DrugClass, Formulary
+from coding.encounter import Administration, Completion, DrugOrder, Encounter
+from coding.findings import kind_named, status_of
+from coding.identify import identify
+from coding.services import Draft, Note
+from coding.short_ids import short_id
+
+
+def orders(encounter: Encounter, formulary: Formulary, claim: Claim) -> list[Finding]:
+    """Return findings of orders that nothing was given for, and of ordered hydration whose times are not charted."""
+    policy = claim.policy
+    if not encounter.orders or encounter.is_cancelled:
+        return []
+    by_order: dict[str, list[Administration]] = {}
+    for one in encounter.administrations:
+        for number in {one.order_number, *one.other_order_numbers} - {""}:
+            by_order.setdefault(number, []).append(one)
+    found: list[Finding] = []
+    for order in encounter.orders:
+        given = [one for number in order.numbers for one in by_order.get(number, ())]
+        if not given and not order.is_stopped and policy.orders_without_administration == "on":
+            found.append(_of_order("ORDER_NOT_GIVEN", order, encounter.encounter_id))
+        elif given and policy.untimed_hydration == "on" and _is_untimed_hydration(order, given, formulary, claim):
+            found.append(_of_order("HYDRATION_NOT_TIMED", order, encounter.encounter_id))
+    return found
+
+
+def _is_untimed_hydration(
+    order: DrugOrder, given: Iterable[Administration], formulary: Formulary, claim: Claim
+) -> bool:
+    """Say whether an order is of a fluid that was given, and no administration of it has both times."""
+    kept = [one for one in given if one.completion is not Completion.NOT_GIVEN]
+    if not kept or identify(kept[0], formulary, claim.policy).drug_class is not DrugClass.HYDRATION:
+        return False
+    return not any(run.start and run.stop for one in kept for run in one.runs)
+
+
+def _of_order(kind: str, order: DrugOrder, encounter_id: str) -> Finding:
+    """Return one finding about an order; it has no administration to point at."""
+    known = kind_named(kind)
+    return Finding(
+        finding_id=short_id(encounter_id, kind, *order.numbers),
+        kind=kind,
+        severity=known.severity,
+        administration_ids=(),
+        message_control_ids=order.message_control_ids,
+        text=known.text,
+    )
+
+
+def charges(
+    billed: Collection[Billed], drafts: Collection[Draft], drugs: Collection[DrugDraft], claim: Claim
+) -> Iterator[AtStake]:
+    """Yield what has a drug line and no proposed administration line, and the reverse."""
+    proposed = {one for draft in drafts if _is_proposed(draft) for one in draft.service.ids}
+    # What patients usually take themselves has no line of its administration, and nobody misses it.
+    proposed |= {one.administration.administration_id for one in billed if one.is_self_administered}
+    if claim.policy.drugs_without_administration_line == "on":
+        for drug in drugs:
+            missing = tuple(one for one in drug.ids if one not in proposed)
+            if missing:
+                yield Note("DRUG_WITHOUT_ADMINISTRATION_LINE", missing), CodeAtStake(drug.code, drug.units)
+    if claim.policy.administrations_without_drug_line == "on":
+        known = {one.administration.administration_id for one in billed}
+        for draft in drafts:
+            missing = tuple(one for one in draft.service.ids if one not in known)
+            if missing and _is_proposed(draft):
+                yield Note("NO_DRUG_LINE", missing), CodeAtStake(draft.code, draft.units)
+
+
+def _is_proposed(draft: Draft) -> bool:
+    flags = draft.service.flags + draft.flags
+    return not flags or status_of(flags) is not Status.HOLD
