@@ -117,11 +117,14 @@ def _concentration(text: str, packages: tuple[Package, ...], where: str) -> tupl
         content, volume = next(iter(said), (None, None))
         return (content, volume) if len(per) == 1 and content and volume else None
     drug, slash, volume_text = text.partition("/")
+    unusable = f"{where}: concentration {text!r} must be a drug's amount in a volume, such as 25 mg/mL"
+    if not slash:
+        raise FormularyError(unusable)
     volume_text = volume_text.strip()
     volume = _measure(volume_text if volume_text[:1].isdigit() else f"1 {volume_text}", "concentration", where)
     content = _measure(drug.strip(), "concentration", where)
-    if not slash or content is None or volume is None or in_unit(volume, "mL") is None:
-        raise FormularyError(f"{where}: concentration {text!r} must be a drug's amount in a volume, such as 25 mg/mL")
+    if content is None or volume is None or in_unit(volume, "mL") is None:
+        raise FormularyError(unusable)
     return content, volume
 
 

@@ -11,7 +11,7 @@ from coding.drug_lines import AtStake, DrugDraft
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, DrugOrder, Encounter
 from coding.findings import kind_named, status_of
-from coding.identify import identify
+from coding.identify import identity_of, identity_of_mix
 from coding.services import Draft, Note
 from coding.short_ids import short_id
 
@@ -40,7 +40,12 @@ def _is_untimed_hydration(
 ) -> bool:
     """Say whether an order is of a fluid that was given, and no administration of it has both times."""
     kept = [one for one in given if one.completion is not Completion.NOT_GIVEN]
-    if not kept or identify(kept[0], formulary, claim.policy).drug_class is not DrugClass.HYDRATION:
+    if not kept:
+        return False
+    first = kept[0]
+    mix = identity_of_mix(first, formulary, claim.policy) if first.components else None
+    identity = mix or identity_of(first.drug, formulary, claim.policy)
+    if identity.drug_class is not DrugClass.HYDRATION:
         return False
     return not any(run.start and run.stop for one in kept for run in one.runs)
 

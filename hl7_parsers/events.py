@@ -129,6 +129,8 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     access_site: str = ""  # RXR-2, id (else text)
     note: str = ""  # NTE and RXA-9 text: kept for KVO, flush, second-site wording
     indication: str = ""  # RXA-19
+    waste: Quantity | None = None  # discarded of what was opened, by a note or a row; an amount of 0: nothing
+    lot: str = ""  # RXA-15
     ordered_minutes: int | None = None  # RXE-22, TQ1: planned, never billable by itself
     blood_unit: str = ""  # the unit's number, where the row is of a transfusion
     pump: str = ""  # in a pump's own report: device and channel; "" in a charted record
@@ -157,6 +159,10 @@ class AdministrationResumed(AdministrationEvent, frozen=True, kw_only=True, tag=
 
 class AdministrationRateChanged(AdministrationEvent, frozen=True, kw_only=True, tag=True):
     """It runs at another rate from `at`, or was looked at and found running."""
+
+
+class DrugWasted(AdministrationEvent, frozen=True, kw_only=True, tag=True):
+    """What the row says was discarded (`waste`): its action word is one that the sender's profile calls wasted."""
 
 
 class LineKeptOpen(AdministrationEvent, frozen=True, kw_only=True, tag=True):
@@ -314,6 +320,7 @@ AnyEvent = (
     | AdministrationPaused
     | AdministrationResumed
     | AdministrationRateChanged
+    | DrugWasted
     | LineKeptOpen
     | AdministrationNotGiven
     | AdministrationVoided

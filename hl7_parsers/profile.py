@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hl7_parsers.tables import plain
 
 _GOING_ON = {"started", "resumed", "paused", "stopped", "rate_changed", "running"}
-MEANINGS = {"given", "push", "bolus", "flushed", *_GOING_ON, "not_given", "voided", "silent", "unclear"}
+MEANINGS = {"given", "push", "bolus", "flushed", "wasted", *_GOING_ON, "not_given", "voided", "silent", "unclear"}
 _CHOICES = {
     "stop_is": {"end", "ignored"},
     "ingredients": {"same_times", "rows"},

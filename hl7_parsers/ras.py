@@ -35,6 +35,7 @@ from hl7_parsers.orders import (
 )
 from hl7_parsers.profile import SenderProfile
 from hl7_parsers.timestamps import NO_TIME
+from hl7_parsers.waste import read_waste
 
 _MOMENTS: dict[str, type[AdministrationEvent]] = {
     "stopped": events.AdministrationStopped,
@@ -42,6 +43,7 @@ _MOMENTS: dict[str, type[AdministrationEvent]] = {
     "resumed": events.AdministrationResumed,
     "rate_changed": events.AdministrationRateChanged,
     "running": events.AdministrationRateChanged,
+    "wasted": events.DrugWasted,
     "not_given": events.AdministrationNotGiven,
     "voided": events.AdministrationVoided,
     "unclear": events.AdministrationUnclear,
@@ -183,8 +185,8 @@ def _event(mixture: Mixture, draft: Draft, reading: _Reading, times: Times) -> A
         draft.put("note", join_texts([draft.values.get("note", ""), word]), where[profile.word_field])
     if row[9] or mixture.rows[0].notes or len(mixture.rows) > 1:
         _put_notes(mixture, draft)
-    if profile.blood_unit_field:
-        _put_blood(rxa, draft, profile)
+    if row[15] or profile.blood_unit_field:
+        _put_lot(rxa, draft, profile)
     kind = _kind(meaning, start, stop, said.action)
     return kind(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
 
@@ -260,6 +262,8 @@ def _said(rxa: Segment, is_method_told: bool, profile: SenderProfile) -> _Said:
     if alternate != fields.NO_CODE:
         draft.put("alternate", alternate, at(rxa, 5))
     _put_amounts(rxa, draft, profile)
+    if meaning == "wasted" and "dose" in draft.values:
+        draft.put("waste", draft.values.pop("dose"), draft.places.pop("dose"))
     if meaning == "push":
         draft.put("method", "push", at(rxa, profile.word_field))
     elif not is_method_told:
@@ -351,11 +355,14 @@ def _is_same_drug(one: Code, other: Code) -> bool:
     return (not other.id and not other.text) or one.text.casefold() == other.text.casefold()
 
 
-def _put_blood(rxa: Segment, draft: Draft, profile: SenderProfile) -> None:
+def _put_lot(rxa: Segment, draft: Draft, profile: SenderProfile) -> None:
     """The number of a unit of blood. A drug's row has an order or a unit of measure, and a lot number in that field."""
     has_order = "placer" in draft.values or "filler" in draft.values
-    if not has_order and not rxa.text(7) and (number := rxa.text(profile.blood_unit_field)):
-        draft.put("blood_unit", number, at(rxa, profile.blood_unit_field))
+    place = profile.blood_unit_field
+    if place and not has_order and not rxa.text(7) and (number := rxa.text(place)):
+        draft.put("blood_unit", number, at(rxa, place))
+    elif lot := rxa.text(15):
+        draft.put("lot", lot, at(rxa, 15))
 
 
 def _put_notes(mixture: Mixture, draft: Draft) -> None:
@@ -366,9 +373,12 @@ def _put_notes(mixture: Mixture, draft: Draft) -> None:
     if rxa.fields[9]:
         texts.append(_free_text(rxa))
     if any(texts):
+        place = at(following[0], 3) if following else at(rxa, 9)
+        if waste := read_waste(join_texts(texts)):
+            draft.put("waste", waste, place)
         if "note" in draft.values:
             texts.insert(0, draft.values["note"])
-        draft.put("note", join_texts(texts), at(following[0], 3) if following else at(rxa, 9))
+        draft.put("note", join_texts(texts), place)
 
 
 def _free_text(rxa: Segment) -> str:

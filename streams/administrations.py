@@ -20,6 +20,7 @@ _MOMENTS = (
     hl7.AdministrationPaused,
     hl7.AdministrationResumed,
     hl7.AdministrationRateChanged,
+    hl7.DrugWasted,
 )
 _BEGINNINGS = (hl7.AdministrationResumed, hl7.AdministrationStarted)
 _ENDS = (hl7.AdministrationStopped, hl7.AdministrationPaused)

@@ -15,6 +15,7 @@ from hl7_parsers import events as hl7
 from hl7_parsers.events import Message
 from streams.administrations import Draft, Misfit, drug_key, exact, is_running, newest, order_rows, runs_of
 from streams.documents import documented
+from streams.drug_orders import drug_orders
 from streams.identity import Who, patient_key
 from streams.pump_log import gather_all
 from streams.records import DocumentFact, Fact, MessageFact
@@ -109,6 +110,7 @@ def encounter(gathered: Gathered, visit: Visit, site: Site, who: Who, doubts: It
         status_changes=visit.status_changes,
         is_cancelled=visit.is_cancelled,
         administrations=given,
+        orders=drug_orders([fact.message for fact in gathered.messages]),
         time_zone=site.time_zone,
         remarks=tuple(sorted(remarks)),
     )
@@ -219,6 +221,10 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
         completion=_completion(draft),
         dose_amount=dose.amount if dose else None,
         dose_unit=dose.unit if dose else "",
+        component_doses=_component_doses(cast("tuple[hl7.Component, ...]", value("components", ()))),
+        waste=_measure(cast("hl7.Quantity | None", newest(draft, "waste", None))),
+        ndc=_ndc(draft),
+        lot=str(newest(draft, "lot", "")),
         volume_ml=dose.amount if dose and dose.unit.casefold() in _ML else None,
         rate_ml_per_hour=rate.amount if rate and rate.unit.casefold().replace(" ", "") in _ML_PER_HOUR else None,
         ordered_minutes=cast("int | None", value("ordered_minutes", None)),
@@ -227,11 +233,30 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
         has_order=bool(draft.opening.placer or draft.opening.filler),
         charted_at=min(charted, default=None),
         order_number=draft.opening.placer or draft.opening.filler,
+        other_order_numbers=(draft.opening.filler,) if draft.opening.placer and draft.opening.filler else (),
         message_control_ids=tuple(dict.fromkeys(row.control_id for row in rows if row.control_id)),
         remarks=tuple(sorted({remark.id for row in rows for remark in row.event.remarks} | set(draft.remarks))),
     )
 
 
+def _measure(quantity: hl7.Quantity | None) -> coding.Measure | None:
+    return coding.Measure(quantity.amount, quantity.unit) if quantity else None
+
+
+def _component_doses(parts: Sequence[hl7.Component]) -> tuple[coding.Measure | None, ...]:
+    """The doses of a mixture's drugs; empty when none is known."""
+    doses = tuple(_measure(part.quantity) for part in parts)
+    return doses if any(doses) else ()
+
+
+def _ndc(draft: Draft) -> str:
+    """The package's number where RXA-5 holds one, as its code or as the alternate; the newest row's."""
+    rows = [*draft.rows, *draft.moments]
+    codes = [code for row in reversed(rows) for code in (row.event.drug, row.event.alternate)]
+    return next((code.id for code in codes if code.system.upper() in _NDC_SYSTEMS), "")
+
+
+_NDC_SYSTEMS = frozenset({"NDC", "N", "NDC11", "2.16.840.1.113883.6.69"})
 _ML = frozenset({"ml", "mls"})
 _ML_PER_HOUR = frozenset({"ml/hr", "ml/h", "ml/hour", "mls/hr"})
 

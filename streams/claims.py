@@ -230,6 +230,8 @@ def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: codin
     """A claim line by the names of the published contract; line_number, line_count and supersedes still to come."""
     encounter = closed.encounter
     content: Line = records.to_builtins(line)
+    of_drugs, billed = content.pop("drug_line_ids"), content.pop("billed")
+    more = {"drug_line_ids": of_drugs} if of_drugs else {"hcpcs": line.code, **billed} if billed else {}
     return {
         "claim_line_id": content.pop("claim_line_id"),
         "claim_set_id": coded.claim_set_id,
@@ -250,6 +252,7 @@ def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: codin
         "rules_version": coded.rules_version,
         "policy": coded.policy,
         "coded_at": now,
+        **more,
     }
 
 

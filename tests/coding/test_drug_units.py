@@ -1,12 +1,16 @@
 """Billing units of drug lines: edge case 25 and its neighbours."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from coding import Setting, load_policy
+from coding import Measure, Setting, code_encounter, default_formulary, load_policy
 from coding.drug_units import billing_units, discount_modifiers, smallest_opened, units_given_and_wasted
+from tests.coding import build
 
 TODAY = date(2025, 1, 6)
 MEDICARE = load_policy(Setting.FACILITY, "medicare")
@@ -61,3 +65,67 @@ def test_the_modifier_of_discounted_drugs_is_the_entitys_and_the_dates(policy, b
     switches = load_policy(Setting.FACILITY, "medicare", {"mod_340b": policy})
     days = (date(2023, 12, 31), date(2024, 12, 31), date(2025, 1, 1))
     assert tuple(discount_modifiers(day, switches) for day in days) == (before, in_2024, since_2025)
+
+
+AMOUNTS = st.decimals(Decimal("0.01"), Decimal(2000), places=2)
+UNITS = st.sampled_from([Decimal(text) for text in ("0.1", "1", "10", "50", "250", "1000")])
+SIZES = st.lists(st.sampled_from([Decimal(text) for text in ("10", "100", "250", "400")]), min_size=1, max_size=3)
+
+
+@given(doses=st.lists(AMOUNTS, min_size=1, max_size=6), unit=UNITS)
+def test_units_of_a_date_cover_what_was_given_and_less_than_one_unit_more(doses, unit):
+    total = billing_units(doses, unit)
+    assert total * unit >= sum(doses) > (total - 1) * unit
+    assert total <= sum(billing_units([dose], unit) for dose in doses)  # rounded once, never more than rounded each
+
+
+@given(dose=AMOUNTS, unit=UNITS, sizes=SIZES)
+def test_given_and_discarded_are_what_was_opened_within_a_unit(dose, unit, sizes):
+    opened = smallest_opened(dose, sizes)
+    found = units_given_and_wasted(dose, unit, opened, TODAY, MEDICARE)
+    billed = (found.units + found.wasted_units) * unit
+    assert found.wasted_units >= 0
+    assert opened - unit < billed < max(opened, dose + unit) + unit
+    assert found.wasted_units == 0 or billed <= opened  # never more than the containers held
+    assert bool(found.modifiers) == (found.wasted_units == 0)
+
+
+@given(dose=AMOUNTS, sizes=SIZES)
+def test_the_containers_cover_the_dose_and_one_less_would_not(dose, sizes):
+    opened = smallest_opened(dose, sizes)
+    assert dose <= opened < dose + min(sizes)
+
+
+COLUMNS = "code,coding_system,name,drug_class,hcpcs,hcpcs_unit,package,single_dose"
+
+
+@given(
+    doses=st.lists(st.tuples(AMOUNTS, st.booleans()), min_size=1, max_size=4),
+    unit=st.sampled_from(["1 mg", "10 mg", "100 mg"]),
+    package=st.sampled_from(["100 mg", "50 mg|100 mg"]),
+    order=st.randoms(use_true_random=False),
+)
+def test_the_lines_of_a_drug_and_date_add_up(doses, unit, package, order):
+    formulary = default_formulary().with_site_rows(
+        f"{COLUMNS}\nX,L,infliximab,therapeutic,J1745,{unit},{package},yes", "f.csv"
+    )
+    sizes, size = [Decimal(text.removesuffix(" mg")) for text in package.split("|")], Decimal(unit.removesuffix(" mg"))
+    opened = [smallest_opened(dose, sizes) for dose, _ in doses]
+    ones = []
+    for place, (dose, is_charted) in enumerate(doses):
+        words = (f"a{place}", "infliximab", "push", "L-AC", f"{8 + place}:00", f"dose={dose}_mg")
+        waste = Measure(opened[place] - dose, "mg") if is_charted else None
+        ones.append(replace(build.administration(*words), waste=waste))
+    coded = code_encounter(build.encounter(ones), MEDICARE, formulary)
+    order.shuffle(ones)
+    assert code_encounter(build.encounter(ones), MEDICARE, formulary) == coded
+    drug = [line for line in coded.lines if line.billed]
+    units = {bool(line.billed.waste.amount): line.units for line in drug}
+    assert len(units) == len(drug)
+    given_amount = sum(dose for dose, _ in doses)
+    assert units[False] == billing_units([given_amount], size)
+    assert units.get(True, 0) * size <= sum(opened) - given_amount
+    undocumented = any(dose != held and not is_charted for (dose, is_charted), held in zip(doses, opened, strict=True))
+    assert {line.status.value == "hold" for line in drug} == {undocumented}
+    links = tuple(line.claim_line_id for line in drug)
+    assert all(line.drug_line_ids == links for line in coded.lines if not line.billed)

@@ -1,0 +1,52 @@
+"""Drug orders: what RDE and OMP said was wanted, so that what was never charted can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import coding
+from hl7_parsers import events as hl7
+from hl7_parsers.events import Message
+
+_Said = hl7.DrugOrdered | hl7.OrderStopped
+
+
+def drug_orders(messages: Sequence[Message]) -> tuple[coding.DrugOrder, ...]:
+    """Every drug order by all the numbers it goes by, as the newest word on it says. Messages in order of time."""
+    orders: dict[str, _Order] = {}
+    for message in messages:
+        for event in message.events:
+            if isinstance(event, _Said):
+                numbers = [number for number in (event.placer, event.filler) if number]
+                known = next((orders[number] for number in numbers if number in orders), _Order())
+                known.take(numbers, event, message.header.control_id)
+                orders.update(dict.fromkeys(known.numbers, known))
+    distinct = {id(order): order for order in orders.values() if order.drug is not None}
+    return tuple(sorted((order.made() for order in distinct.values()), key=lambda order: order.numbers))
+
+
+@dataclass(slots=True)
+class _Order:
+    """An order while what is said of it is gathered."""
+
+    numbers: set[str] = field(default_factory=set)
+    drug: coding.Drug | None = None
+    is_stopped: bool = False
+    control_ids: list[str] = field(default_factory=list)
+
+    def take(self, numbers: Iterable[str], event: _Said, control_id: str) -> None:
+        self.numbers.update(numbers)
+        self.is_stopped = isinstance(event, hl7.OrderStopped)
+        if isinstance(event, hl7.DrugOrdered):
+            self.drug = coding.Drug(code=event.drug.id, code_system=event.drug.system, name=event.drug.text)
+        if control_id and control_id not in self.control_ids:
+            self.control_ids.append(control_id)
+
+    def made(self) -> coding.DrugOrder:
+        return coding.DrugOrder(
+            numbers=tuple(sorted(self.numbers)),
+            drug=self.drug or coding.Drug("", "", ""),
+            is_stopped=self.is_stopped,
+            message_control_ids=tuple(self.control_ids),
+        )
