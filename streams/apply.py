@@ -21,6 +21,7 @@ from streams.identity import Merge, Who, merges_of, patient_key
 from streams.occasions import occasions_of
 from streams.partition import FactsOf, Partition
 from streams.progress import MessagesSkipped, skipped
+from streams.pump_visits import links_of
 from streams.records import CloseFact, Command, Fact, MergeFact, MessageFact
 from streams.sending import Sender
 from streams.topics import Topics
@@ -184,11 +185,13 @@ class Applier:
         if not records.is_for_encounter(message):
             work.out += self._published(message)
             return "ignored", records.why_ignored(message)
-        is_new = self._learn(inbound.partition, merges_of(message), inbound.received_at, work)
+        who, partition = encounter_of(message), self.partition(inbound.partition)
+        links = links_of(message, who, partition.of_patient.get(who.patient, ()), partition.merges, partition.naming)
+        is_new = self._learn(inbound.partition, [*merges_of(message), *links], inbound.received_at, work)
         if any(not isinstance(event, EncounterMerged) for event in message.events):
             fact = MessageFact(records.LAYOUT, inbound.received_at, message)
             fact_id = records.message_fact_id(message, inbound.value)
-            is_new |= self.keep(inbound.partition, encounter_of(message), fact_id, fact, work)
+            is_new |= self.keep(inbound.partition, who, fact_id, fact, work)
         if not is_new:
             return "duplicate", ""
         work.out += self._published(message)

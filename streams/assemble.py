@@ -18,6 +18,7 @@ from streams.documents import documented
 from streams.drug_orders import drug_orders
 from streams.identity import Who, patient_key
 from streams.pump_log import gather_all
+from streams.pump_visits import identity_of, is_report
 from streams.records import DocumentFact, Fact, MessageFact
 from streams.visit import Visit
 
@@ -36,11 +37,14 @@ class Site:
 def encounter_of(message: Message) -> Who:
     """Patient key and encounter id of a message.
 
-    A message that names no visit belongs to the patient's day: id, "@" and the local date of its first event.
+    A message that names no visit belongs to the patient's day: id, "@" and the local date of its first event. A pump's
+    report belongs to its order, until the chart says to which visit that belongs.
     """
     patient = patient_key(message.patient.authority, message.patient.id)
     if message.visit.id:
         return Who(patient, message.visit.id)
+    if (of_order := identity_of(message, patient)) is not None:
+        return of_order
     times = [getattr(event, "at", None) or event.entered for event in message.events]
     at = next((time.at for time in times if time), None) or (message.header.time.at if message.header.time else None)
     return Who(patient, f"{message.patient.id}@{at.date().isoformat() if at else 'undated'}")
@@ -73,6 +77,12 @@ class Gathered:
         return cls(messages, drafts, misfits, _orders(read), documents)
 
     @property
+    def about_visit(self) -> list[Message]:
+        """The messages that tell of the visit: a pump's reports only where there are no others."""
+        read = [fact.message for fact in self.messages]
+        return [message for message in read if not is_report(message)] or read
+
+    @property
     def has_running_infusion(self) -> bool:
         """Whether an infusion has begun and not ended, by what is known now."""
         return any(is_running(draft) for draft in self.drafts if not draft.is_voided)
@@ -88,7 +98,7 @@ def assemble(facts: Iterable[Fact], site: Site, who: Who | None = None, doubts: 
     """
     gathered = Gathered.of(facts)
     who = who or encounter_of(gathered.messages[0].message)
-    return encounter(gathered, Visit.of([fact.message for fact in gathered.messages]), site, who, doubts)
+    return encounter(gathered, Visit.of(gathered.about_visit), site, who, doubts)
 
 
 def encounter(gathered: Gathered, visit: Visit, site: Site, who: Who, doubts: Iterable[str] = ()) -> coding.Encounter:
@@ -124,7 +134,8 @@ def _message_order(message: Message) -> tuple[float, str, str]:
 def _about_messages(messages: Sequence[Message]) -> set[str]:
     """Remarks about the messages as such: the reader's, no visit named, a control id used for two different ones."""
     remarks = {remark.id for message in messages for remark in message.remarks}
-    if messages and not messages[0].visit.id:
+    charted = [message for message in messages if not is_report(message)] or messages
+    if charted and not charted[0].visit.id:
         remarks.add("ENCOUNTER_UNKNOWN")
     used = Counter(
         (m.header.application, m.header.facility, m.header.control_id) for m in messages if m.header.control_id

@@ -13,6 +13,7 @@ from streams.apply import Rules
 from streams.assemble import assemble, encounter_of
 from streams.close import standing_of
 from streams.identity import Merges, Who, merges_of
+from streams.pump_visits import links_of
 from streams.records import ClosedEncounter, MessageFact
 from streams.same_day import together
 from streams.series import Series
@@ -35,6 +36,7 @@ class Folded:
     """Facts by identity and id, the merges that say what identities are now, and what became of the messages."""
 
     encounters: dict[Who, dict[bytes, MessageFact]] = field(default_factory=dict)
+    of_patient: dict[str, list[Who]] = field(default_factory=dict)
     merges: Merges = field(default_factory=Merges)
     tally: records.Tally = field(default_factory=records.Tally)
 
@@ -52,14 +54,21 @@ class Folded:
 
     def _keep(self, message: Message, raw: bytes) -> bool:
         """Keep what a message says. False when all of it was there already."""
-        is_new = sum([self.merges.add(merge) for merge in merges_of(message)]) > 0
+        who = encounter_of(message)
+        links = links_of(message, who, self.of_patient.get(who.patient, ()), self.merges, self._naming)
+        is_new = sum([self.merges.add(merge) for merge in [*merges_of(message), *links]]) > 0
         if all(isinstance(event, EncounterMerged) for event in message.events):
             return is_new
-        facts = self.encounters.setdefault(encounter_of(message), {})
+        if who not in self.encounters:
+            self.of_patient.setdefault(who.patient, []).append(who)
+        facts = self.encounters.setdefault(who, {})
         fact_id = records.message_fact_id(message, raw)
         is_new |= fact_id not in facts
         facts.setdefault(fact_id, MessageFact(records.LAYOUT, 0.0, message))
         return is_new
+
+    def _naming(self, who: Who, _texts: Iterable[str]) -> Iterator[Message]:
+        return (fact.message for fact in self.encounters[who].values())
 
     def accounts(self) -> dict[Who, list[Who]]:
         """What encounters are called now, each with the identities it has facts under; in order of appearance."""

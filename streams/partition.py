@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
+from hl7_parsers.events import Message
 from streams import records
 from streams.close import DueIndex, Standing
 from streams.identity import Merge, Merges, Who
-from streams.records import Fact, Tally
+from streams.records import Fact, MessageFact, Tally
 
 # Where the facts of an identity that has none yet are kept: a mapping by fact id.
 FactsOf = Callable[[Who], MutableMapping[bytes, bytes]]
@@ -70,6 +71,15 @@ class Partition:
         held.facts[fact_id] = value
         held.standing.take(fact)
         return True
+
+    def naming(self, who: Who, texts: Iterable[str]) -> Iterator[Message]:
+        """The messages kept under an identity that hold any of these texts, found without decoding the others."""
+        wanted = [records.encode(text) for text in texts]
+        for value in self.encounters[who].facts.values():
+            if any(text in value for text in wanted):
+                fact = records.decode_fact(value)
+                if isinstance(fact, MessageFact):
+                    yield fact.message
 
     # -- by what an identity is called now ---------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class Series:
             orders=of_account.orders,
             documents=[document for document in of_account.documents if document.day == day],
         )
-        visit = Visit.of([fact.message for fact in of_account.messages])
+        visit = Visit.of(of_account.about_visit)
         visit = replace(
             visit,
             arrived_at=visit.arrived_at if visit.arrived_at and _on(day, visit.arrived_at, site) else None,

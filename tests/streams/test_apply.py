@@ -35,8 +35,11 @@ def parse(raw: bytes) -> Message:
     raise MissingPatient("NO_PATIENT", "PID-3", "send a patient id")
 
 
+RULES = Rules(parse, Site(), PATIENCE)
+
+
 def applier() -> Applier:
-    return Applier(TOPICS, Rules(parse, Site(), PATIENCE))
+    return Applier(TOPICS, RULES)
 
 
 class Feed:
