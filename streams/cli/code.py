@@ -84,7 +84,7 @@ def _summary(folded: Folded, kinds: Counter[str], *, has_file: bool) -> None:
         f"{tally.received} messages: {tally.applied} applied, {tally.duplicate} duplicate, "
         f"{sum(tally.dead.values())} unreadable, {sum(tally.ignored.values())} ignored"
         + (f" ({ignored})" if ignored else "")
-        + f"; {len(folded.encounters)} encounters",
+        + f"; {len(folded.accounts())} encounters",
         err=True,
     )
     if kinds and not has_file:
