@@ -1,15 +1,17 @@
 """`dripcode send` as a person runs it: real processes, a real receiver."""
 
 import asyncio
+import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
+from streams.demo.stage import Stage
 from streams.mllp import frame
 from tests.servers.certificates import Authority
-from tests.streams.gateway import gateway, settings_in
+from tests.streams.gateway import gateway, settings_in, stored
 from tests.streams.receiver import CUT, Receiver, Script, acknowledge, answer, control_id_of, message
 
 MESSAGES = [message(f"C{number}", f"SYN{number % 3:07d}") for number in range(9)]
@@ -198,3 +200,37 @@ def test_a_file_without_a_message_is_exit_2(tmp_path: Path) -> None:
     status, _, errors = asyncio.run(dripcode_send(str(tmp_path / "empty.hl7"), "--to", "127.0.0.1:2575"))
     assert status == 2
     assert "no message" in errors
+
+
+@pytest.mark.slow
+def test_a_listener_killed_in_the_middle_gets_the_rest_and_no_message_twice_but_what_was_sent_again(
+    tmp_path: Path,
+) -> None:
+    messages = [message(f"C{number}", f"SYN{number % 40:07d}") for number in range(600)]
+    file = tmp_path / "day.hl7"
+    file.write_bytes(b"".join(messages))
+    stage = Stage(tmp_path)
+
+    async def send() -> tuple[int, str, str]:
+        to = f"127.0.0.1:{stage.mllp_port}"
+        options = ("--to", to, "--connections", "4", "--rate", "120", "--patience", "60")
+        sending = asyncio.create_task(dripcode_send(str(file), *options))
+        for _ in range(2):
+            await asyncio.sleep(1.5)
+            await asyncio.to_thread(stage.kill, "listener")
+            stage.start_listener()
+        return await sending
+
+    try:
+        stage.start_listener()
+        stage.wait_ready()
+        status, output, errors = asyncio.run(send())
+    finally:
+        stage.stop()
+    assert status == 0, errors
+    assert "600 of 600 messages" in output
+    found = stored(settings_in(tmp_path))
+    resent = re.search(r"(\d+) resent", output)
+    assert resent is not None
+    assert set(found) == set(messages)
+    assert len(found) - len(messages) <= int(resent[1])
