@@ -20,7 +20,7 @@ SCENARIO_FLOOR := 50
 # More arguments for pytest: make test ARGS="-k hydration"
 ARGS ?=
 
-.PHONY: help demo test lint servers acceptance acceptance-hl7 faults bench mutation clean
+.PHONY: help demo test lint servers acceptance acceptance-hl7 faults bench fuzz mutation clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -59,6 +59,9 @@ acceptance-hl7: $(INSTALLED_FOR_TESTS)  ## Read the messages by others that HL7_
 
 faults: $(INSTALLED_FOR_TESTS) servers  ## Kill worker and listener in the middle, on both brokers, and compare with an oracle
 	@$(PYTHON_HERE) -m tests.faults $(ARGS)
+
+fuzz: $(INSTALLED_FOR_TESTS)  ## Feed mutated messages to reader and framing: ARGS="--seconds 600 --engine atheris"
+	@$(PYTHON_HERE) -m tests.fuzz $(ARGS)
 
 bench: $(INSTALLED_FOR_TESTS) servers  ## Measure throughput and latency on this machine
 	@test -e tests/bench/__main__.py || { echo "There is no tests/bench/__main__.py to run" >&2; exit 1; }

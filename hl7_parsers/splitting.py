@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# A header begins a message only at the start of a line, never where the letters happen to stand; "FS CR" ends one.
+# A header begins a message only at the start of a line or after a start block, never where the letters happen to
+# stand; "FS CR" ends one. Blanks are looked at from their first on and never given back: a million of them are no work.
 _BOUNDARY = re.compile(
-    rb"(?:\A|(?<=[\r\n\x0b\x1c]))[ \t\x0b\0]*(?:\xef\xbb\xbf)?[ \t\x0b]*"
+    rb"(?:\A|(?<=[\r\n\x1c])|(?<![ \t\x0b\0])(?=[ \t\0]*+\x0b))[ \t\x0b\0]*+(?:\xef\xbb\xbf)?+[ \t\x0b]*+"
     rb"(?=(?P<head>(?:MSH|FHS|BHS|BTS|FTS)(?=[^A-Za-z0-9\s])|(?:BTS|FTS)(?=[\r\n]|\Z)))"
     rb"|\x1c(?=[\r\n\x0b\0]|\Z)",
     re.IGNORECASE,
@@ -31,15 +32,17 @@ class RawMessage(NamedTuple):
 
 def split_messages(data: bytes) -> Iterator[RawMessage]:
     """Yield the messages in order. Envelope lines of batches (FHS, BHS, BTS, FTS) are not messages and are left out."""
-    data, width, skipped = _single_width(data)
-    position = 0
+    data, width, offset = _single_width(data)
+    position = seen = 0
     for start, end in _stretches(data):
         stretch = data[start:end]
         text = stretch.strip(_BLANK)
         if text and text != codecs.BOM_UTF8:
             position += 1
             before = start + len(stretch) - len(stretch.lstrip(_BLANK))
-            offset = before if width == 1 else skipped + len(data[:before].decode().encode("utf-16-le"))
+            between = data[seen:before]
+            offset += len(between) if width == 1 else len(between.decode().encode("utf-16-le"))
+            seen = before
             yield RawMessage(b"\r".join(_LINE_END.split(text)) + b"\r", position, offset)
 
 
