@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import chain
 
 from coding import adjust, edits, held, lines, missed, modifiers, standalone
 from coding.bench import Bench
@@ -122,7 +123,7 @@ def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:
     flagged = [one for one in services if one.flags]
     if not flagged:
         return []
-    told = {one for draft in drafts for one in draft.service.ids}
+    told = set(chain.from_iterable([draft.service.ids for draft in drafts]))
     return [Note(kind, one.ids) for one in flagged if one.ids[0] not in told for kind in without_line(one.flags)]
 
 

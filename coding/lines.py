@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from coding.claim import BilledDrug, ClaimLine, CodeAtStake, CodedEncounter, Finding, Role, Status
@@ -226,6 +227,6 @@ def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], c
 
 def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
     """Demand that every administration ends in a line or in a finding."""
-    told = {one for line in coded.lines for one in line.administration_ids}
-    told.update(*[finding.administration_ids for finding in coded.findings])
+    told = set(chain.from_iterable([line.administration_ids for line in coded.lines]))
+    told.update(chain.from_iterable([finding.administration_ids for finding in coded.findings]))
     assert controls.keys() <= told, f"{len(controls.keys() - told)} administrations end nowhere"

@@ -24,11 +24,11 @@ class Wording:
     def say(self, **done: object) -> Reason:
         """Return the reason as it stands on a line."""
         key = tuple(done.values())
-        reason = self.said.get(key)
-        if reason is None:
-            reason = Reason(self.rule, self.text.format(**done), self.source)
-            if len(self.said) < engine_numbers()["answers_kept"]:
-                self.said[key] = reason
+        if key in self.said:
+            return self.said[key]
+        reason = Reason(self.rule, self.text.format(**done), self.source)
+        if len(self.said) < engine_numbers()["answers_kept"]:
+            self.said[key] = reason
         return reason
 
 

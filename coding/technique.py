@@ -43,8 +43,8 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
     held: list[Given] = []
     notes: list[Note] = []
     for recorded in given:
-        one = _with_length(recorded, rules) if recorded.stretches else _without_stop(recorded, policy)
-        by_hand = one.administration.method in BY_HAND
+        by_hand = recorded.administration.method in BY_HAND
+        one = _with_length(recorded, rules, by_hand=by_hand) if recorded.stretches else _without_stop(recorded, policy)
         if one.flags and is_holding(one.flags):
             held.append(one)
         elif "NO_STOP_NO_LINE" in one.flags:
@@ -61,10 +61,10 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
     return Sorted(services, held, notes)
 
 
-def _with_length(one: Given, rules: Rules) -> Given:
+def _with_length(one: Given, rules: Rules, *, by_hand: bool) -> Given:
     """Return an administration with what its length asks: a long push, a very long bag."""
     minutes, limits = minutes_of(one.stretches), rules.limits
-    if one.administration.method in BY_HAND:
+    if by_hand:
         if minutes < rules.therapeutic.initial_minutes_min:
             return one
         long = "PUSH_LONG" if minutes <= limits.push_review_minutes_max else "MODE_TIME_CONFLICT"
