@@ -237,7 +237,7 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
         flags.append("ROUTE_UNKNOWN")
     elif administration.route is INTRAMUSCULAR and _ran(administration):
         flags.append("MODE_TIME_CONFLICT")
-    last, charted_at = administration.runs[-1], administration.charted_at
+    last, charted_at, order_text = administration.runs[-1], administration.charted_at, administration.order_text
     event = last.stop or last.start
     if charted_at and event and charted_at - event > _length_of(record.rules.limits.late_entry_minutes):
         flags.append("LATE_ENTRY")
@@ -245,9 +245,9 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
         flags.append("STOP_FROM_PUMP")
     if identity.drug_class is HYDRATION:
         flags += _of_fluid(administration, record.rules.limits)
-    elif (said := said_of(administration)) and has_word(said, "procedural"):
+    elif (order_text or administration.indication) and has_word(said_of(administration), "procedural"):
         flags.append("PROCEDURE_INTEGRAL")
-    if administration.order_text and has_word(administration.order_text, "resuscitation"):
+    if order_text and has_word(order_text, "resuscitation"):
         flags.append("CODE_BLUE")
     return flags
 

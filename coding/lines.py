@@ -54,7 +54,7 @@ def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> 
         sheet.drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
-    abouts = [_about(draft) for draft in drafts]
+    abouts = [_about(one) if one.flags or one.service.flags else one.shared for one in drafts]
     stakes = _stakes(drafts, abouts, sheet.notes)
     if sheet.drugs or sheet.at_stake:
         add_stakes(stakes, sheet.drugs, sheet.at_stake)
@@ -88,8 +88,6 @@ def _sites(drafts: Iterable[Draft], encounter: Encounter) -> Mapping[str, str]:
 def _about(draft: Draft) -> Sequence[About]:
     """Return the findings of a draft, each once: of its own administrations, and those that lines share."""
     flags, ids = draft.service.flags + draft.flags, draft.service.ids
-    if not flags:
-        return draft.shared
     own: list[About] = [(kind, ids) for kind in (dict.fromkeys(flags) if len(flags) > 1 else flags)]
     return [*own, *draft.shared] if draft.shared else own
 

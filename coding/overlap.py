@@ -45,6 +45,8 @@ class InfusionCoder:
     A minute at a site pays for one timed unit at most, so that each drug's minutes are taken as it is coded.
     """
 
+    __slots__ = ("concurrent", "counted", "drafts", "initial", "initial_ids", "notes", "policy", "rules")
+
     def __init__(self, initial: Initial | None, rules: Rules, policy: Policy, concurrent: Concurrent) -> None:
         """Begin with no minute taken."""
         self.initial = initial

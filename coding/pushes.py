@@ -23,6 +23,8 @@ SEQUENTIAL = Role.SEQUENTIAL
 class Infused:
     """When each drug ran at a site, for the pushes of it."""
 
+    __slots__ = ("starts", "stops")
+
     def __init__(self, infusions: Iterable[Service]) -> None:
         """Read the runs of each drug in order of start."""
         self.starts: dict[str, list[int]] = {}
@@ -44,6 +46,8 @@ class Infused:
 
 class PushCoder:
     """Codes the pushes of one site, after its initial service in order of time."""
+
+    __slots__ = ("drafts", "infused", "initial", "is_office", "notes", "policy", "reported", "rules")
 
     def __init__(
         self, initial: Initial | None, infusions: Iterable[Service], rules: Rules, policy: Policy, *, is_office: bool
