@@ -44,6 +44,9 @@ def make_app(settings: Settings) -> faust.App:
         broker=_faust_broker(settings),
         datadir=Path(settings.data_dir) / "faust",
         store="memory://",
+        # A copy of each table on a second worker would double the reading, and save the few seconds that another one
+        # needs to read the changelog after the half minute in which a silent worker keeps its partitions.
+        table_standby_replicas=0,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
         topic_allow_declare=False,  # we make our topics ourselves, with what they need (streams/provision.py)

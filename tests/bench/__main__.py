@@ -29,6 +29,7 @@ BENCHMARKS = {
     "pipeline": "pipeline",
     "kafka": "kafka",
     "latency": "latency",
+    "workers": "workers",
     "recovery": "recovery",
     "restart": "restart",
     "profile": "worker_profile",

@@ -121,7 +121,7 @@ def _one(server: KafkaServer, start: Start, messages: Sequence[bytes], *, is_wor
             if is_working:
                 coded = closing_encounters(LARGE_DAY)
                 wait_for(lambda: offsets.committed(topics.closed) >= coded, f"{coded} encounters coded", 0.1)
-        asyncio.run(_forget(server.address, settings))
+        asyncio.run(forget(server.address, settings))
         return pace(looks, is_timed=True)
 
 
@@ -149,7 +149,7 @@ async def put(address: str, found: Sequence[Record]) -> None:
         await producer.stop()
 
 
-async def _forget(address: str, settings: Settings) -> None:
+async def forget(address: str, settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     try:
