@@ -122,7 +122,7 @@ async def _delays(settings: Settings, answered: Mapping[str, float], cpu: float)
 async def _applied(reader: Reader, topics: Topics, answered: Mapping[str, float]) -> list[float]:
     delays = []
     for record in await reader.new(topics.facts_changelog):
-        if record.key == records.TALLY_KEY or not record.value:
+        if not record.value or (record.key or b"").startswith((records.TALLY_KEY, records.MERGE_KEY)):
             continue
         fact = records.decode_fact(record.value)
         if isinstance(fact, MessageFact) and (at := answered.get(fact.message.header.control_id)):

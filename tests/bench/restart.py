@@ -101,7 +101,9 @@ def _open_encounters(settings: Settings) -> Iterator[Record]:
 def _administrations() -> list[bytes]:
     now = time.time()
     found = []
-    for _, value in facts_of_the_day():
+    for key, value in facts_of_the_day():
+        if key.startswith(records.MERGE_KEY):
+            continue
         fact = records.decode_fact(value)
         if isinstance(fact, MessageFact) and fact.message.header.kind.startswith("RAS"):
             found.append(records.encode(msgspec.structs.replace(fact, received_at=now)))
