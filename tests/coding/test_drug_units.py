@@ -33,6 +33,16 @@ def test_before_the_modifier_it_did_not():
     assert units("400", "10", "400", date(2023, 6, 30)) == (40, (), 0, ())
 
 
+def test_small_doses_units_and_containers_are_counted_too():
+    assert units("0.5", "0.5", "1") == (1, (), 1, ("JW",))
+    assert smallest_opened(Decimal("0.5"), [Decimal("0.4")]) == Decimal("0.8")
+
+
+def test_nothing_wasted_says_so_also_where_one_unit_that_covers_waste_is_silent():
+    silent = load_policy(Setting.FACILITY, "medicare", {"zero_waste_unit_mod": "none"})
+    assert units("400", "10", "400", policy=silent) == (40, ("JZ",), 0, ())
+
+
 def test_one_unit_that_covers_dose_and_waste_is_one_line():
     silent = load_policy(Setting.FACILITY, "medicare", {"zero_waste_unit_mod": "none"})
     assert units("75", "100", "100") == (1, ("JZ",), 0, ())

@@ -1,5 +1,6 @@
 """The seed examples: what every coder expects first."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,3 +80,23 @@ def test_a_drug_coded_in_the_table_of_vaccines_is_one_whatever_it_is_called():
         runs=(Run(at("09:00"), None),),
     )
     assert [line.code for line in coded(vaccine).lines] == ["90471"]
+
+
+def test_a_line_of_two_records_names_the_messages_of_both():
+    one = replace(infusion("vancomycin", "10:00", "11:00"), message_control_ids=("M1",))
+    next_bag = replace(infusion("vancomycin", "11:00", "11:30"), message_control_ids=("M2",), administration_id="Z")
+    (line,) = coded(one, next_bag).lines
+    assert sorted(line.message_control_ids) == ["M1", "M2"]
+
+
+def test_a_finding_that_a_line_has_for_two_reasons_is_one():
+    lines = coded(infusion("vancomycin", "08:00", "10:00"), infusion("cefepime", "08:45", "10:16")).lines
+    (sequential,) = [line for line in lines if line.code == "96367"]
+    assert len(sequential.findings) == len(set(sequential.findings)) > 0
+
+
+def test_a_drug_with_all_its_minutes_says_nothing_of_shared_ones():
+    lines = coded(infusion("vancomycin", "08:00", "10:00"), infusion("cefepime", "10:00", "11:00")).lines
+    rules = {reason.rule for line in lines for reason in line.reasons}
+    assert "SEQUENTIAL" in rules
+    assert "SHARED_MINUTES" not in rules

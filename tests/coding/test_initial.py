@@ -37,3 +37,11 @@ def test_vancomycin_is_initial_beside_norepinephrine_by_the_rank_of_its_resource
     norepinephrine = ("a1", "norepinephrine", "infusion", "L-AC", "10:00", "11:00")
     vancomycin = ("a2", "vancomycin", "infusion", "L-AC", "10:00", "11:00")
     assert decided(norepinephrine, vancomycin, tiebreak) == ("a2", "the rank of its resources")
+
+
+def test_the_highest_rank_is_told_with_how_many_it_outranks():
+    given = [build.administration("a2", "ondansetron", "push", "L-AC", "09:00"), build.administration(*CEFEPIME)]
+    coded = code_encounter(build.encounter(given), load_policy(Setting.FACILITY), default_formulary())
+    initial = next(line for line in coded.lines if line.role is Role.INITIAL)
+    (told,) = [reason.text for reason in initial.reasons if reason.rule == "INITIAL_RANK"]
+    assert told.startswith("Rank 3 is the highest of 2 services")

@@ -44,7 +44,10 @@ def _sites(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.AST, int]]:
         if isinstance(node, ast.Compare):
             yield from ((node, node, place) for place, op in enumerate(node.ops) if type(op) in SWAPS)
         elif isinstance(node, ast.Constant) and type(node.value) is int and not _is_of_cache(node, inside):
-            yield node, inside[node], 0
+            around = inside[node]
+            while isinstance(around, ast.Slice | ast.UnaryOp):  # of a place in a list, show the list
+                around = inside[around]
+            yield node, around, 0
 
 
 def _is_of_cache(node: ast.AST, inside: dict[ast.AST, ast.AST]) -> bool:
