@@ -16,6 +16,7 @@ import coding
 from streams import records
 from streams.embedded.records import Record
 from streams.identity import patient_key
+from streams.people import confirmed
 from streams.progress import MessagesSkipped, Progress, skipped
 from streams.records import ClosedEncounter
 from streams.topics import Topics
@@ -177,6 +178,7 @@ def _says(issued: Issued) -> tuple[str, list[Line]]:
 
 def issue_version(closed: ClosedEncounter, coded: coding.CodedEncounter, before: Issued | None, now: str) -> Issued:
     """The next version of a claim set: the lines that stand, void lines for those of `before` that do not, findings."""
+    coded = confirmed(closed, coded)
     lines = [wire_line(closed, coded, line, now) for line in coded.lines]
     findings = _findings(closed, coded, before, now)
     return _version(closed, Issued(records.LAYOUT, coded.claim_set_id, lines, findings), before, now)
@@ -185,7 +187,7 @@ def issue_version(closed: ClosedEncounter, coded: coding.CodedEncounter, before:
 def empty_version(key: bytes, closed: ClosedEncounter, before: Issued | None, now: str) -> Issued:
     """The version of an encounter that has no claim of its own any more: everything of `before` void and settled."""
     settled = [
-        {**finding, "claim_set_version": closed.version, "resolved_at": now}
+        {**finding, "claim_set_version": closed.version, "resolved_at": now, "resolution": None}
         for finding in (before.open_findings if before else ())
     ]
     return _version(closed, Issued(records.LAYOUT, records.emptied_set_id(key), [], settled), before, now)
@@ -215,8 +217,9 @@ def _findings(closed: ClosedEncounter, coded: coding.CodedEncounter, before: Iss
         line["opened_at"] = opened.get(finding.finding_id, line)["opened_at"]
         found.append(line)
     still_open = {finding.finding_id for finding in coded.findings}
+    said = {one.about: f"{one.why} ({one.who})" for one in closed.resolved}
     settled = [
-        {**line, "claim_set_version": closed.version, "resolved_at": now}
+        {**line, "claim_set_version": closed.version, "resolved_at": now, "resolution": said.get(key)}
         for key, line in opened.items()
         if key not in still_open
     ]
@@ -274,6 +277,7 @@ def wire_finding(closed: ClosedEncounter, finding: coding.Finding, now: str) -> 
         "codes_at_stake": content["codes_at_stake"],
         "opened_at": now,
         "resolved_at": None,
+        "resolution": None,
     }
 
 

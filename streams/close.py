@@ -56,6 +56,7 @@ class Standing:
     recoded: int = 0  # how often a person had it coded again
     given: tuple[float, float] = (NEVER, 0.0)  # the first and the last time charted, seconds since 1970
     resolved: set[tuple[float, str, str, str]] = field(default_factory=set)  # received at, finding, who, why
+    supplied: set[tuple[float, str, str, str]] = field(default_factory=set)  # the same of administrations' stops
     is_series: bool = False  # a message said that the account is one for many visits
 
     def take(self, fact: Fact) -> None:
@@ -79,8 +80,11 @@ class Standing:
             self.last_received = max(self.last_received, fact.received_at)
             self.reopened_at = max(self.reopened_at, fact.received_at)
             self._opened_or_ended(fact.standing, "open", fact.received_at)
-        elif isinstance(fact, DocumentFact) and fact.finding_id:
-            self.resolved.add((fact.received_at, fact.finding_id, fact.who, fact.why))
+        elif isinstance(fact, DocumentFact):
+            about, said = (
+                (fact.finding_id, self.resolved) if fact.finding_id else (fact.administration_id, self.supplied)
+            )
+            said.add((fact.received_at, about, fact.who, fact.why))
         elif isinstance(fact, WordFact) and fact.word == "recode":
             self.recoded += 1
 
@@ -102,6 +106,7 @@ class Standing:
         self.handed = max(self.handed, other.handed)
         self.recoded += other.recoded
         self.resolved |= other.resolved
+        self.supplied |= other.supplied
         self.given = _span(self.given, other.given)
         self.is_series = self.is_series or other.is_series
 

@@ -126,8 +126,8 @@ def _document(case: Case) -> Asked | str:
     command = case.command
     if not (command.who and command.why):
         return "WHO_AND_WHY_MISSING"
-    if not command.finding_id and not (command.administration_id and command.stop):
-        return "NOTHING_DOCUMENTED"
+    if bool(command.finding_id) == bool(command.administration_id and command.stop):
+        return "NOTHING_DOCUMENTED"  # a finding or a stop, not both
     if len(case.occasions) != 1:
         return "WHICH_DATE_OF_THE_SERIES"
     one = case.occasions[0]

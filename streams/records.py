@@ -114,10 +114,10 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     facts: tuple[Handed, ...] = ()
 
 
-class Resolution(msgspec.Struct, frozen=True):
-    """What a person said became of a finding."""
+class Said(msgspec.Struct, frozen=True):
+    """What a person said of a finding, or of the stop of an administration."""
 
-    finding_id: str
+    about: str
     who: str
     why: str
 
@@ -131,7 +131,8 @@ class ClosedEncounter(msgspec.Struct, frozen=True):
     is_emptied: bool = False  # everything of it goes by another identity now: what was issued is void
     follows: tuple[int, str] = (0, "")  # version and id of the void set that was its last under another identity
     beside: tuple[coding.Encounter, ...] = ()  # the patient's other closed encounters of the same dates
-    resolved: tuple[Resolution, ...] = ()  # in order of time
+    resolved: tuple[Said, ...] = ()  # of findings, in order of time
+    supplied: tuple[Said, ...] = ()  # of administrations, in order of time
 
 
 class Tally(Progress, omit_defaults=True):

@@ -15,7 +15,7 @@ from streams.handing import Mail, follows, void_of
 from streams.identity import Who
 from streams.occasions import Occasion, occasions_of
 from streams.partition import Partition
-from streams.records import ClosedEncounter, Resolution
+from streams.records import ClosedEncounter, Said
 from streams.same_day import together
 
 # Two encounters further apart than this share no date, wherever they are.
@@ -117,7 +117,8 @@ class Sender:
             encounter=one.encounter,
             follows=follows(partition, occasion.account, occasion.who),
             beside=tuple(other for other in group if other is not one.encounter),
-            resolved=tuple(Resolution(*said) for _, *said in sorted(occasion.standing.resolved)),
+            resolved=tuple(Said(*said) for _, *said in sorted(occasion.standing.resolved)),
+            supplied=tuple(Said(*said) for _, *said in sorted(occasion.standing.supplied)),
         )
         return self.mail.closed(number, closed)
 
