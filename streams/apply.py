@@ -319,4 +319,4 @@ class Applier:
             else:
                 work.out += hand_over(self.mail, home, ((who, fact_id, value) for fact_id, value in facts.items()))
         for number, accounts in here.items():
-            work.out += self.sender.settle(number, self.partition(number), accounts)
+            work.out += self.sender.settle(number, self.partition(number), accounts, work.now)

@@ -21,6 +21,8 @@ from streams.progress import MessagesSkipped, Progress, skipped
 from streams.records import ClosedEncounter
 from streams.topics import Topics
 
+LATE_CHANGE = "LATE_CHANGE"
+
 # Codes an encounter among those it shares a claim with; None when it has no claim of its own then.
 Code = Callable[[coding.Encounter, Sequence[coding.Encounter]], coding.CodedEncounter | None]
 Line = dict[str, Any]  # a claim line or a finding as JSON, by the names of the published contract
@@ -133,8 +135,23 @@ class Issuer:
         issued = empty_version(key, closed, before, now) if coded is None else issue_version(closed, coded, before, now)
         if before is not None and _says(issued) == _says(before) and version > closed.follows[0]:
             return [], []
+        if closed.is_past:
+            return [self._too_late(closed, issued, now)], []
         self.partition(number).newest[key] = (closed.version, issued)
         return self._publish(number, key, closed.version, issued), issued.lines
+
+    def _too_late(self, closed: ClosedEncounter, issued: Issued, now: str) -> Record:
+        """The finding that a claim would change which is too old to be issued again; one for each content."""
+        late = coding.Finding(
+            finding_id=records.late_finding_id(issued.claim_set_id),
+            kind=LATE_CHANGE,
+            severity=coding.Severity.REVIEW,
+            administration_ids=tuple(sorted({one for line in issued.lines for one in line["administration_ids"]})),
+            message_control_ids=tuple(sorted({one for line in issued.lines for one in line["message_control_ids"]})),
+            text="The record changed when the claim was too old to be issued again. Correct it by hand, if at all.",
+        )
+        line = wire_finding(closed, late, now)
+        return Record(self.topics.worklist, closed.encounter.encounter_id.encode(), records.encode(line))
 
     def _publish(self, number: int, key: bytes, version: int, issued: Issued) -> list[Record]:
         out = []

@@ -31,10 +31,18 @@ class Patience:
     after_discharge: float
     after_quiet: float
     at_age: float
+    reissue_until: float = NEVER  # after the first close; what changes later is a finding
 
     @classmethod
-    def of(cls, after_discharge: timedelta, after_quiet: timedelta, at_age: timedelta) -> Patience:
-        return cls(after_discharge.total_seconds(), after_quiet.total_seconds(), at_age.total_seconds())
+    def of(
+        cls,
+        after_discharge: timedelta,
+        after_quiet: timedelta,
+        at_age: timedelta,
+        reissue_until: timedelta | None = None,
+    ) -> Patience:
+        until = NEVER if reissue_until is None else reissue_until.total_seconds()
+        return cls(after_discharge.total_seconds(), after_quiet.total_seconds(), at_age.total_seconds(), until)
 
 
 @dataclass(slots=True)
@@ -52,6 +60,7 @@ class Standing:
     reopened: str = ""  # key of the newest cancelled discharge, or of a person's word
     reopened_at: float = 0.0  # when a person had it opened again
     closed: tuple[str, str] | None = None  # newest close: key it rests on, cause
+    first_closed: float = NEVER  # when it was closed for the first time
     handed: tuple[int, str, str] = (0, "", "")  # version, patient and encounter of its last void set
     recoded: int = 0  # how often a person had it coded again
     given: tuple[float, float] = (NEVER, 0.0)  # the first and the last time charted, seconds since 1970
@@ -74,6 +83,7 @@ class Standing:
                 self._opened_or_ended(key, status, fact.received_at)
         elif isinstance(fact, CloseFact) and not fact.day:
             self.closed = max(self.closed or ("", ""), (fact.standing, fact.cause))
+            self.first_closed = min(self.first_closed, fact.received_at)
         elif isinstance(fact, HandedFact):
             self.handed = max(self.handed, (fact.version, fact.patient, fact.encounter_id))
         elif isinstance(fact, WordFact) and fact.word == "reopen" and not fact.day:
@@ -103,6 +113,7 @@ class Standing:
         self.reopened = max(self.reopened, other.reopened)
         self.reopened_at = max(self.reopened_at, other.reopened_at)
         self.closed = max((self.closed, other.closed), key=lambda closed: closed or ("", ""))
+        self.first_closed = min(self.first_closed, other.first_closed)
         self.handed = max(self.handed, other.handed)
         self.recoded += other.recoded
         self.resolved |= other.resolved
@@ -116,11 +127,16 @@ class Standing:
         self.reopened = max(self.reopened, account.reopened)
         self.reopened_at = max(self.reopened_at, account.reopened_at)
         self.closed = max((self.closed, account.closed), key=lambda closed: closed or ("", ""))
+        self.first_closed = min(self.first_closed, account.first_closed)
 
     @property
     def is_closed(self) -> bool:
         """Closed, and not opened again since."""
         return self.closed is not None and self.closed[0] >= self.reopened
+
+    def is_past(self, patience: Patience, now: float) -> bool:
+        """Closed for so long that its claim is not issued again; its facts need not be kept any longer."""
+        return self.is_closed and now - self.first_closed > patience.reissue_until
 
     @property
     def rests_on(self) -> str:

@@ -129,6 +129,7 @@ class ClosedEncounter(msgspec.Struct, frozen=True):
     cause: str
     encounter: coding.Encounter
     is_emptied: bool = False  # everything of it goes by another identity now: what was issued is void
+    is_past: bool = False  # closed for so long that a change is a finding, and no claim
     follows: tuple[int, str] = (0, "")  # version and id of the void set that was its last under another identity
     beside: tuple[coding.Encounter, ...] = ()  # the patient's other closed encounters of the same dates
     resolved: tuple[Said, ...] = ()  # of findings, in order of time
@@ -241,6 +242,11 @@ def handed_fact_id(fact: HandedFact) -> bytes:
 def emptied_set_id(encounter: bytes) -> str:
     """The id of the void set that ends an encounter's own sets."""
     return hashlib.blake2b(b"emptied\x1f" + encounter, digest_size=12).hexdigest()
+
+
+def late_finding_id(claim_set_id: str) -> str:
+    """The id of the finding that this set was not issued any more."""
+    return hashlib.blake2b(b"late\x1f" + claim_set_id.encode(), digest_size=10).hexdigest()
 
 
 def to_builtins(value: object) -> Any:

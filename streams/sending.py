@@ -39,10 +39,10 @@ class Sender:
     patience: Patience
     sent: dict[Who, bytes] = field(default_factory=dict)  # of dates of series accounts: what was sent last
 
-    def settle(self, number: int, partition: Partition, accounts: Iterable[Who]) -> list[Record]:
+    def settle(self, number: int, partition: Partition, accounts: Iterable[Who], now: float) -> list[Record]:
         """After a batch: what is closed of these accounts is sent on; what is open is looked at when due."""
         out: list[Record] = []
-        for patient, of_patient in _by_patient(accounts).items():
+        for of_patient in _by_patient(accounts).values():
             touched: list[Occasion] = []
             for account in of_patient:
                 partition.goes_out(account)
@@ -51,7 +51,7 @@ class Sender:
                 partition.due.put(account, due)
                 touched += occasions
                 out += self._whole_series(number, partition, account, occasions)
-            out += self._send(number, partition, patient, touched)
+            out += self._send(number, partition, touched, now)
         return out
 
     def _whole_series(
@@ -62,7 +62,7 @@ class Sender:
             return [self.mail.closed(number, void_of(account, partition.version(account)))]
         return []
 
-    def _send(self, number: int, partition: Partition, patient: str, touched: Sequence[Occasion]) -> list[Record]:
+    def _send(self, number: int, partition: Partition, touched: Sequence[Occasion], now: float) -> list[Record]:
         """Send on what is closed of these, and of what is or was beside them.
 
         Which dates an encounter had before is not known any more, only how far they reached.
@@ -70,12 +70,12 @@ class Sender:
         ever_closed = [one for one in touched if one.standing.closed is not None]
         if not ever_closed:
             return []
-        others = self._near(partition, patient, touched, ever_closed)
+        others = self._near(partition, touched, ever_closed)
         closed = [Closed(one, one.encounter()) for one in (*touched, *others) if one.standing.is_closed]
         closed.sort(key=lambda one: one.occasion.who)
         of = {id(one.encounter): one for one in closed}
         return [
-            self._record(number, partition, of[id(encounter)], group)
+            self.mail.closed(number, self._closed(partition, of[id(encounter)], group, now))
             for group in together([one.encounter for one in closed])
             for encounter in group
             if self._is_news(partition, of[id(encounter)], group)
@@ -94,9 +94,10 @@ class Sender:
         return is_news
 
     def _near(
-        self, partition: Partition, patient: str, touched: Sequence[Occasion], ever_closed: Sequence[Occasion]
+        self, partition: Partition, touched: Sequence[Occasion], ever_closed: Sequence[Occasion]
     ) -> list[Occasion]:
         """The patient's other encounters that may share a date with one of these, or with one that may with it."""
+        patient = touched[0].account.patient
         accounts = {one.account for one in touched}
         homes = dict.fromkeys(partition.merges.resolve(who) for who in partition.family(patient))
         left = [account for account in homes if account not in accounts and account.patient == patient]
@@ -109,18 +110,20 @@ class Sender:
             found += occasions
         return found
 
-    def _record(self, number: int, partition: Partition, one: Closed, group: Sequence[coding.Encounter]) -> Record:
+    def _closed(
+        self, partition: Partition, one: Closed, group: Sequence[coding.Encounter], now: float
+    ) -> ClosedEncounter:
         occasion = one.occasion
-        closed = ClosedEncounter(
+        return ClosedEncounter(
             version=partition.version(occasion.account),
             cause=occasion.standing.closed[1] if occasion.standing.closed else "",
             encounter=one.encounter,
+            is_past=occasion.standing.is_past(self.patience, now),
             follows=follows(partition, occasion.account, occasion.who),
             beside=tuple(other for other in group if other is not one.encounter),
             resolved=tuple(Said(*said) for _, *said in sorted(occasion.standing.resolved)),
             supplied=tuple(Said(*said) for _, *said in sorted(occasion.standing.supplied)),
         )
-        return self.mail.closed(number, closed)
 
 
 def _by_patient(accounts: Iterable[Who]) -> dict[str, list[Who]]:

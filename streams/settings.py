@@ -74,6 +74,7 @@ class Settings:
     close_after_discharge: timedelta = _meaning("grace between the discharge and the claim", timedelta(hours=4))
     close_after_quiet: timedelta = _meaning("close when nothing came and nothing runs for so long", timedelta(hours=24))
     close_at_age: timedelta = _meaning("close whatever happens at this age", timedelta(days=30))
+    reissue_until: timedelta = _meaning("a change so long after the first close is a finding", timedelta(days=365))
     recurring: str = _meaning("date or account: what of a series account (PV1-2 R) is one encounter", "date")
     close_check_every: timedelta = _meaning("how often due encounters are looked for", timedelta(seconds=1))
     stuck_after: timedelta = _meaning("exit when there is lag and no commit for so long", timedelta(minutes=5))
