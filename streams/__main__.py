@@ -18,6 +18,7 @@ COMMANDS = {
     "senders": "profiles of sending systems, and which one fits",
     "run": "the worker: agents and timers",
     "listen": "the MLLP listener",
+    "web": "the pages: throughput, work queue, encounters, claim lines",
     "project": "keeps the read model of the pages up to date",
     "send": "send HL7 files over MLLP",
     "encounter": "close, reopen, recode, document an encounter",

@@ -134,7 +134,7 @@ async def throughput(shelf: Shelf, topics: Topics, minutes: int = 60) -> Through
         closed[cause] = closed.get(cause, 0) + number
     return Throughput(
         at=now,
-        balance=await _balance(shelf, topics),
+        balance=await balance(shelf, topics),
         received=_series(await shelf.counts("received", first), first, minutes),
         applied=_series({at: n for at, n in outcomes.items() if at[0] == "applied"}, first, minutes),
         lines=_series(await shelf.counts("lines", first), first, minutes),
@@ -154,7 +154,8 @@ def _series(counts: Mapping[tuple[str, int], float], first: int, minutes: int) -
     return sorted(by_minute.items())
 
 
-async def _balance(shelf: Shelf, topics: Topics) -> Balance:
+async def balance(shelf: Shelf, topics: Topics) -> Balance:
+    """The equation, over all partitions."""
     read = {part: at for (topic, part), at in (await shelf.positions()).items() if topic == topics.inbound}
     total, waiting = records.Tally(), dict(read)
     keys = [key for key, _ in await shelf.ranked(TALLY, "partition", 10_000)]
