@@ -14,6 +14,7 @@ from typing import IO
 from streams.published.refusals import refuse_file
 
 OLD_XLS = b"\xd0\xcf\x11\xe0"
+ACCESSIBLE = re.compile(r"\b508\b.*version|section 508", re.IGNORECASE)
 BOM = b"\xef\xbb\xbf"
 # A table issued in several forms is one table; the plainest is read.
 FORMS = ("txt", "csv", "xlsx")
@@ -83,6 +84,8 @@ def _in_zip(wanted: Wanted, path: Path) -> Member:
         if old:
             raise refuse_file(old[0], "old .xls; use csv, txt or xlsx")
         raise refuse_file(path.name, f"no {wanted.kind} member in the zip")
+    # The accessible version is the one whose layout is known; its twin has another name.
+    found = [name for name in found if ACCESSIBLE.search(name)] or found
     stems = {_base(name).rpartition(".")[0].casefold() for name in found}
     if len(stems) > 1:
         listed = ", ".join(sorted(_base(name) for name in found))

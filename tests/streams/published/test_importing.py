@@ -252,6 +252,7 @@ def test_the_zip_of_the_payment_limits_knows_its_two_tables_apart(store: Store, 
         {
             "section 508 version of October 2026 Payment Limit File 091026.csv": cms.csv_bytes(cms.asp_rows([PRICE])),
             "section 508 version of October 2026 NOC Payment Limit File.csv": b"x",
+            "October 2026 Payment Limit File.xlsx": b"x",
             "section 508 version of October 2026 NDC-HCPCS Crosswalk 091026.csv": cms.csv_bytes(
                 cms.asp_rows([PACKAGE], cms.NDC_HEAD)
             ),
