@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -15,6 +16,7 @@ APPLICATION_ID = 0x64726970
 FORMAT_VERSION = 1
 
 _CHECKPOINT_PAGES = 1000  # of 4 KiB: about 4 MB of WAL
+_LOOK_AGAIN = 0.001  # seconds between two looks at a lock that another process has
 _WAL_BYTES_KEPT = 16 * 1024 * 1024
 
 _TABLES = """
@@ -57,7 +59,7 @@ def open_connection(path: Path, *, synchronous: str, busy_seconds: float) -> aps
     _make_private(path)
     connection = apsw.Connection(str(path), statementcachesize=1024)
     try:
-        connection.set_busy_timeout(int(busy_seconds * 1000))
+        connection.set_busy_handler(_patience(busy_seconds))
         _refuse_foreign(connection, path)
         connection.pragma("auto_vacuum", "INCREMENTAL")  # only takes effect while the file is empty
         _use_wal(connection, path, busy_seconds)
@@ -92,6 +94,24 @@ def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
         raise NotABrokerFile(
             f"{path} has format {version}, this version reads up to {FORMAT_VERSION}; start the version that wrote it"
         )
+
+
+def _patience(seconds: float) -> Callable[[int], bool]:
+    """A busy handler that looks again every millisecond, for so long.
+
+    SQLite's own waits up to a tenth of a second between two looks: beside a process that writes all the time it hardly
+    ever comes when the lock is free.
+    """
+    until = 0.0
+
+    def look_again(looks: int) -> bool:
+        nonlocal until
+        if looks == 0:
+            until = time.monotonic() + seconds
+        time.sleep(_LOOK_AGAIN)
+        return time.monotonic() < until
+
+    return look_again
 
 
 def _use_wal(connection: apsw.Connection, path: Path, busy_seconds: float) -> None:
