@@ -89,6 +89,8 @@ class Visit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     admitted: Time | None = None  # PV1-44
     discharged: Time | None = None  # PV1-45
     is_discharge_deleted: bool = False  # PV1-45 was the HL7 null: the stay is open again
+    plan: str = ""  # IN1-2.1 of the first insurance
+    insurer: str = ""  # IN1-3.1 of the first insurance
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="event"):

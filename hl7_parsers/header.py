@@ -124,7 +124,11 @@ def read_visit(message: Er7, times: Times) -> Visit:
     """The visit of the message's first PV1 and PID."""
     pv1 = message.first("PV1")
     has_own_id = pv1 is not None and pv1.raw(19) not in ("", NULL)
-    return visit_of(pv1, None if has_own_id else message.first("PID"), times)
+    visit = visit_of(pv1, None if has_own_id else message.first("PID"), times)
+    insurance = message.first("IN1")
+    if insurance is None:
+        return visit
+    return msgspec.structs.replace(visit, plan=insurance.text(2), insurer=insurance.text(3))
 
 
 def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:

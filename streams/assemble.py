@@ -6,8 +6,8 @@ This is the only place where an event becomes a `coding.Encounter`.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import coding
@@ -31,6 +31,7 @@ class Site:
     payer: str = ""
     place_of_service: str = ""
     time_zone: str = ""
+    payers: Mapping[str, str] = field(default_factory=dict)  # plan or insurer as sent (IN1-2, IN1-3) to payer
     recurring: str = "date"  # a series account (PV1-2 R) is an encounter for each date of service, or one: "account"
 
 
@@ -113,7 +114,7 @@ def encounter(gathered: Gathered, visit: Visit, site: Site, who: Who, doubts: It
         patient_id_authority=authority,
         facility=visit.facility,
         setting=site.setting,
-        payer=site.payer,
+        payer=next((site.payers[name] for name in visit.insurance if name in site.payers), site.payer),
         place_of_service=site.place_of_service,
         arrived_at=visit.arrived_at,
         departed_at=visit.departed_at,

@@ -68,6 +68,7 @@ class Settings:
     redis_ca: str = _meaning("PEM file with the CA of Redis' certificate; empty: the system's", "")
     setting: str = _meaning("facility or professional: whose claim it is", "facility")
     payer: str = _meaning("payer name handed to the coding policy; empty: unknown", "")
+    payer_map: str = _meaning("TOML file: plan or insurer (IN1-2, IN1-3) to payer; empty: `payer` for all", "")
     place_of_service: str = _meaning("two digits, on professional claims; empty: unknown", "")
     policy: str = _meaning("TOML file with the site's policy switches; empty: the preset alone", "")
     formulary: str = _meaning("CSV with the site's drugs; empty: the built-in formulary alone", "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import coding
@@ -17,15 +18,25 @@ from streams.settings import Settings, SettingsError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Coder:
-    """Coding under one policy, one formulary and one set of published tables."""
+    """Coding under the policy of each payer, one formulary and one set of published tables."""
 
-    policy: coding.Policy
+    policy: coding.Policy  # of the payer that the settings name
     formulary: coding.Formulary
     tables: coding.Tables
+    overrides: Mapping[str, object] | None = None  # the site's policy file
+    others: dict[str, coding.Policy] = dataclasses.field(default_factory=dict, compare=False)
+
+    def policy_of(self, payer: str) -> coding.Policy:
+        """The policy of a payer; loaded once."""
+        if payer == self.policy.payer:
+            return self.policy
+        if payer not in self.others:
+            self.others[payer] = coding.load_policy(self.policy.setting, payer, self.overrides)
+        return self.others[payer]
 
     def code(self, encounter: coding.Encounter) -> coding.CodedEncounter:
         """What an encounter comes to for itself."""
-        return coding.code_encounter(encounter, self.policy, self.formulary, self.tables)
+        return coding.code_encounter(encounter, self.policy_of(encounter.payer), self.formulary, self.tables)
 
     def code_beside(
         self, encounter: coding.Encounter, beside: Sequence[coding.Encounter]
@@ -34,7 +45,7 @@ class Coder:
         if not beside:
             return self.code(encounter)
         group = sorted((encounter, *beside), key=lambda one: one.encounter_id)
-        coded = coding.code_day(group, self.policy, self.formulary, self.tables)
+        coded = coding.code_day(group, self.policy_of(encounter.payer), self.formulary, self.tables)
         return next((one for one in coded if one.encounter_id == encounter.encounter_id), None)
 
 
@@ -51,7 +62,7 @@ def coder_of(settings: Settings) -> Coder:
             formulary = formulary.with_site_rows(_text(settings.formulary), settings.formulary)
     except (coding.PolicyError, coding.FormularyError) as wrong:
         raise SettingsError(str(wrong)) from None
-    return Coder(policy, formulary, _tables(settings.data_dir))
+    return Coder(policy, formulary, _tables(settings.data_dir), overrides)
 
 
 def _tables(data_dir: Path) -> coding.Tables:
@@ -74,8 +85,24 @@ def site_of(settings: Settings) -> Site:
         settings.payer,
         settings.place_of_service,
         settings.time_zone,
+        read_payer_map(settings.payer_map) if settings.payer_map else {},
         settings.recurring,
     )
+
+
+def read_payer_map(path: str) -> dict[str, str]:
+    """Payers by the plan or insurer that messages name: one [payers] table. Raises SettingsError."""
+    try:
+        given = tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as wrong:
+        raise SettingsError(f"{path}: is not TOML: {wrong}") from None
+    payers = given.get("payers")
+    if list(given) != ["payers"] or not isinstance(payers, dict):
+        raise SettingsError(f"{path}: holds one [payers] table and nothing else")
+    for name, payer in payers.items():
+        if not isinstance(payer, str) or not payer:
+            raise SettingsError(f"{path}: payer of {name!r} must be a text")
+    return payers
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -22,6 +22,7 @@ class Visit:
     departed_at: datetime | None
     status_changes: tuple[coding.StatusChange, ...]
     is_cancelled: bool
+    insurance: tuple[str, ...] = ()  # plan and insurer as the newest message that names any has them
 
     @classmethod
     def of(cls, messages: Sequence[Message]) -> Visit:
@@ -30,9 +31,11 @@ class Visit:
         departed: datetime | None = None
         is_cancelled = False
         facility = ""
+        insurance: tuple[str, ...] = ()
         for message in messages:
             visit = message.visit
             facility = visit.facility or facility or message.header.facility
+            insurance = tuple(name for name in (visit.plan, visit.insurer) if name) or insurance
             arrived = exact(visit.admitted) or arrived
             departed = None if visit.is_discharge_deleted else exact(visit.discharged) or departed
             for event in message.events:
@@ -45,7 +48,7 @@ class Visit:
                     departed = None
                 elif isinstance(event, hl7.EncounterCancelled):
                     is_cancelled = True
-        return cls(facility, arrived, departed, _status_changes(messages, arrived), is_cancelled)
+        return cls(facility, arrived, departed, _status_changes(messages, arrived), is_cancelled, insurance)
 
 
 def _status_changes(messages: Sequence[Message], arrived: datetime | None) -> tuple[coding.StatusChange, ...]:
