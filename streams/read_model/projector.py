@@ -139,7 +139,8 @@ class _Batch:
 
     def _take_finding(self, record: StoredRecord) -> None:
         finding: Line = shown.decode_json(record.value or b"{}")
-        self._encounter(finding["encounter_id"], record).take_finding(finding)
+        if not self._encounter(finding["encounter_id"], record).take_finding(finding):
+            return
         key, kind = finding["finding_id"], finding["kind"]
         is_open = finding["resolved_at"] is None
         opened = datetime.fromisoformat(finding["opened_at"]).timestamp()

@@ -66,9 +66,16 @@ class EncounterShown(msgspec.Struct):
             self.claim_sets = sorted([*self.claim_sets, held], key=lambda known: known.version)[-CLAIM_SETS_KEPT:]
         held.lines[line["claim_line_id"]] = line
 
-    def take_finding(self, finding: Line) -> None:
-        """A finding opened, or settled. They come in order: the topic's key is the encounter."""
+    def take_finding(self, finding: Line) -> bool:
+        """A finding opened, or settled. False when a later claim set has spoken of it.
+
+        After a merge two partitions speak of one encounter, and theirs come in any order.
+        """
+        known = self.findings.get(finding["finding_id"])
+        if known is not None and finding["claim_set_version"] < known["claim_set_version"]:
+            return False
         self.findings[finding["finding_id"]] = finding
+        return True
 
 
 class SourceShown(msgspec.Struct):
