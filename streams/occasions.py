@@ -40,7 +40,7 @@ def occasions_of(partition: Partition, account: Who, site: Site, merges: Merges 
             account=account,
             day="",
             standing=standing,
-            encounter=lambda: assemble(partition.facts(members), site, account, _doubts(members, known)),
+            encounter=lambda: assemble(partition.facts(members), site, account, _doubts(partition, members, known)),
             has_running_infusion=lambda: Gathered.of(partition.facts(members)).has_running_infusion,
         )
     ]
@@ -49,7 +49,7 @@ def occasions_of(partition: Partition, account: Who, site: Site, merges: Merges 
 def _dates(partition: Partition, account: Who, members: Sequence[Who], merges: Merges, site: Site) -> list[Occasion]:
     """Every date of service of a series account. Costs what all its facts cost to fold."""
     series = Series.of(account, partition.facts(members), site)
-    doubts = _doubts(members, merges)
+    doubts = _doubts(partition, members, merges)
 
     def occasion(day: str, standing: Standing) -> Occasion:
         return Occasion(
@@ -64,5 +64,7 @@ def _dates(partition: Partition, account: Who, members: Sequence[Who], merges: M
     return [occasion(day, standing) for day, standing in sorted(series.standings.items())]
 
 
-def _doubts(members: Sequence[Who], merges: Merges) -> set[str]:
-    return {doubt for who in members for doubt in merges.doubts(who)}
+def _doubts(partition: Partition, members: Sequence[Who], merges: Merges) -> set[str]:
+    """Remarks about the identities that messages were sent under."""
+    sent = [who for who in members if partition.encounters[who].standing.messages]
+    return {doubt for who in sent for doubt in merges.doubts(who)}
