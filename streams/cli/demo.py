@@ -29,6 +29,8 @@ from streams.site import coder_of
 from streams.topics import app_id, topics_of
 
 DAY = date(2026, 3, 2)
+# How long the day takes when somebody looks on.
+DAY_SECONDS = 90.0
 # How long after the last message the day may take to be coded before the demo gives up, seconds.
 PATIENCE_SECONDS = 120.0
 
@@ -38,10 +40,10 @@ PATIENCE_SECONDS = 120.0
 @click.option("--seed", default=1, show_default=True, help="Another seed, another day.")
 @click.option("--encounters", default=320, show_default=True, help="How many encounters the day has.")
 @click.option("--connections", default=4, show_default=True, help="MLLP connections of the sender.")
-@click.option("--rate", type=float, help="Messages a second; as fast as they are acknowledged without it.")
+@click.option("--rate", type=float, help="Messages a second, 0 for as fast as they are acknowledged (so with --once).")
 @click.option("--folder", type=click.Path(path_type=Path), help="Keep broker file and logs here.")
 def command(once: bool, seed: int, encounters: int, connections: int, rate: float | None, folder: Path | None) -> None:
-    """Send a synthetic hospital day over MLLP and watch claim lines come out."""
+    """Send a synthetic hospital day over MLLP and watch claim lines come out, on the pages and in the terminal."""
     console = Console()
     made = tempfile.TemporaryDirectory(prefix="dripcode-demo-") if folder is None else None
     place = Path(made.name) if made else folder
@@ -49,7 +51,7 @@ def command(once: bool, seed: int, encounters: int, connections: int, rate: floa
     place.mkdir(parents=True, exist_ok=True)
     stage = Stage(place, DEMO_PATIENCE)
     if not once:  # a run to look at answers where a user would look
-        stage.mllp_port, stage.worker_port = port_or_free(2575), port_or_free(9464)
+        stage.mllp_port, stage.worker_port, stage.web_port = (port_or_free(wanted) for wanted in (2575, 9464, 8080))
     keep: AbstractContextManager[object] = made or nullcontext()
     with keep:
         try:
@@ -80,9 +82,14 @@ class Show:
         self.console.print(describe(self.day))
         self.stage.start_worker()
         self.stage.start_listener()
+        if not once:
+            self.stage.start_pages()
+            rate = len(self.day) / DAY_SECONDS if rate is None else rate
         self.stage.wait_ready()
         self.console.print(f"\nlistener and worker ready after {time.monotonic() - began:.1f} s; sending\n")
-        asyncio.run(self._play(connections, rate))
+        if not once:
+            self.console.print(f"[bold]Watch it at {self.stage.page}[/bold]\n", highlight=False)
+        asyncio.run(self._play(connections, rate or None))
         self._tell()
         if once:
             self.console.print(
@@ -184,6 +191,7 @@ class Show:
         stage = self.stage
         self.console.print(
             f"\nStill running; Ctrl-C stops it."
+            f"\n  pages: {stage.page}"
             f"\n  send messages of your own: dripcode send FILE.hl7 --to 127.0.0.1:{stage.mllp_port}"
             f"\n  metrics: http://127.0.0.1:{stage.worker_port}/metrics and http://127.0.0.1:{stage.listener_port}/metrics"
             f"\n  broker file and logs: {stage.folder}",

@@ -1,4 +1,4 @@
-"""The demo's processes: a listener and a worker of our own, started as a user would start them."""
+"""The demo's processes: listener, worker, projector and pages of our own, started as a user would start them."""
 
 from __future__ import annotations
 
@@ -43,17 +43,18 @@ def port_or_free(wanted: int) -> int:
 
 @dataclass(slots=True)
 class Stage:
-    """A folder, a broker address and the two processes that work on it."""
+    """A folder, a broker address and the processes that work on it."""
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     mllp_port: int = field(default_factory=free_port)
     worker_port: int = field(default_factory=free_port)
     listener_port: int = field(default_factory=free_port)
+    web_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
-        """The settings of both processes, as environment variables."""
+        """The settings of all processes, as environment variables."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("DRIPCODE_")}
         return {
             **own,
@@ -61,6 +62,7 @@ class Stage:
             "DRIPCODE_MLLP_LISTEN": f"127.0.0.1:{self.mllp_port}",
             "DRIPCODE_METRICS_LISTEN": f"127.0.0.1:{self.worker_port}",
             "DRIPCODE_LISTENER_METRICS_LISTEN": f"127.0.0.1:{self.listener_port}",
+            "DRIPCODE_WEB_LISTEN": f"127.0.0.1:{self.web_port}",
             **self.environment,
         }
 
@@ -82,10 +84,19 @@ class Stage:
     def start_listener(self) -> None:
         self.start("listener", "listen")
 
+    def start_pages(self) -> None:
+        self.start("projector", "project")
+        self.start("web", "web")
+
+    @property
+    def page(self) -> str:
+        """The address of the front page."""
+        return f"http://127.0.0.1:{self.web_port}/"
+
     def wait_ready(self, patience: float = 60.0) -> None:
-        """Wait until both answer that they are well. Raises StageError."""
+        """Wait until all that serve answer that they are well. Raises StageError."""
         until = time.monotonic() + patience
-        for name, port in (("listener", self.listener_port), ("worker", self.worker_port)):
+        for name, port in (("listener", self.listener_port), ("worker", self.worker_port), ("web", self.web_port)):
             while name in self.processes and not is_well(port):
                 self.check(name)
                 if time.monotonic() > until:
@@ -106,8 +117,8 @@ class Stage:
         process.wait()
 
     def stop(self) -> None:
-        """Stop the listener, then the worker, each with time to finish."""
-        for name in sorted(self.processes):  # the listener first
+        """Stop the listener first and the worker last, each with time to finish."""
+        for name in sorted(self.processes):  # listener, projector, web, worker
             process = self.processes[name]
             process.terminate()
             try:

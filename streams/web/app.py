@@ -25,6 +25,7 @@ from streams.web.pages import (
     document,
     encounter,
     export,
+    health,
     lines,
     queue,
     sign_in,
@@ -46,7 +47,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",  # pages show patients
 }
-_OPEN_PATHS = ("/sign-in", "/static/")
+_OPEN_PATHS = ("/sign-in", "/static/", "/healthz")
 
 
 async def serve_pages(settings: Settings, shelf: Shelf, appender: Appender) -> web.AppRunner:
@@ -86,6 +87,7 @@ def make_pages(settings: Settings, shelf: Shelf, appender: Appender, people: Peo
             web.get("/sign-in", sign_in_page),
             web.post("/sign-in", sign_in),
             web.post("/sign-out", sign_out),
+            web.get("/healthz", health),
             web.static("/static", Path(str(files("streams.web") / "static"))),
         ]
     )

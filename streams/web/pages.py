@@ -17,6 +17,7 @@ from streams.embedded.errors import StoreFailed
 from streams.embedded.records import Record
 from streams.identity import patient_key
 from streams.read_model import views
+from streams.read_model.shelf import ReadModelAway
 from streams.read_model.shown import decode_json
 from streams.records import Command
 from streams.web import show
@@ -49,6 +50,15 @@ async def throughput(request: web.Request) -> Handled:
         second_chart=lines_chart(rates, "Messages a second over the last two minutes", seconds=True),
         minute_chart=lines_chart(by_minute, "Messages and claim lines a minute over the last hour"),
     )
+
+
+async def health(request: web.Request) -> Handled:
+    """For whatever restarts processes: whether there is something to show."""
+    try:
+        await request.app[SHELF].positions()
+    except ReadModelAway:
+        return web.json_response({"status": "read model away"}, status=503)
+    return web.json_response({"status": "ok"})
 
 
 async def queue(request: web.Request) -> Handled:
