@@ -15,6 +15,7 @@ import msgspec
 import coding
 from streams import records
 from streams.embedded.records import Record
+from streams.formats import cloud_events
 from streams.identity import patient_key
 from streams.people import confirmed
 from streams.progress import MessagesSkipped, Progress, skipped
@@ -150,8 +151,12 @@ class Issuer:
             message_control_ids=tuple(sorted({one for line in issued.lines for one in line["message_control_ids"]})),
             text="The record changed when the claim was too old to be issued again. Correct it by hand, if at all.",
         )
-        line = wire_finding(closed, late, now)
-        return Record(self.topics.worklist, closed.encounter.encounter_id.encode(), records.encode(line))
+        return self._finding(wire_finding(closed, late, now))
+
+    def _finding(self, finding: Line) -> Record:
+        headers = cloud_events.finding_headers(self.topics.worklist, finding)
+        encounter_id = str(finding["encounter_id"]).encode()
+        return Record(self.topics.worklist, encounter_id, records.encode(finding), headers=headers)
 
     def _publish(self, number: int, key: bytes, version: int, issued: Issued) -> list[Record]:
         out = []
@@ -160,12 +165,11 @@ class Issuer:
                 ("claim_set_id", str(line["claim_set_id"]).encode()),
                 ("version", str(version).encode()),
                 ("action", str(line["action"]).encode()),
+                *cloud_events.line_headers(self.topics.claim_lines, line),
             )
             encounter_id = str(line["encounter_id"]).encode()
             out.append(Record(self.topics.claim_lines, encounter_id, records.encode(line), headers=headers))
-        for finding in issued.findings:
-            encounter_id = str(finding["encounter_id"]).encode()
-            out.append(Record(self.topics.worklist, encounter_id, records.encode(finding)))
+        out += [self._finding(finding) for finding in issued.findings]
         changelog = versioned(key, version)
         out.append(Record(self.topics.claim_sets_changelog, changelog, records.encode(issued), partition=number))
         return out

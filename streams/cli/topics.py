@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
 import click
 
 from streams.cli.options import config_option, settings_from
+from streams.formats.asyncapi import asyncapi
 from streams.reading import reader_of
 from streams.settings import Settings
 from streams.topics import topics_of
@@ -30,10 +32,14 @@ _WORKED = ("inbound", "commands", "closed")
 @config_option
 @click.option("--broker", metavar="URL", help="sqlite:///PATH or kafka://HOST:PORT.")
 @click.option("--follow", is_flag=True, help="Go on with what comes; Ctrl-C ends it.")
+@click.option("--asyncapi", "as_document", is_flag=True, help="Print the AsyncAPI 3 description of every topic.")
 @click.argument("topic", required=False, type=click.Choice(list(_NAMES)))
-def command(config: Path | None, broker: str | None, follow: bool, topic: str | None) -> None:
+def command(config: Path | None, broker: str | None, follow: bool, as_document: bool, topic: str | None) -> None:
     """List the topics; or print the values of TOPIC, one a line (HL7 messages with line feeds). Patient data!"""
     settings = settings_from(config, broker=broker)
+    if as_document:
+        click.echo(json.dumps(asyncapi(settings), indent=2))
+        return
     try:
         asyncio.run(_print(settings, topic, follow=follow) if topic else _list(settings))
     except KeyboardInterrupt:

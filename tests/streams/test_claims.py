@@ -131,4 +131,6 @@ def test_records_carry_the_keys_and_headers_of_the_contract() -> None:
     out = site.close(2, "S1", line("a"), findings=("f1",))
     by_topic = {record.topic: record for record in out}
     assert by_topic[TOPICS.claim_lines].key == by_topic[TOPICS.worklist].key == b"V1"
-    assert dict(by_topic[TOPICS.claim_lines].headers) == {"claim_set_id": b"S1", "version": b"2", "action": b"add"}
+    assert by_topic[TOPICS.claim_lines].headers[:3] == (("claim_set_id", b"S1"), ("version", b"2"), ("action", b"add"))
+    assert dict(by_topic[TOPICS.claim_lines].headers)["ce_id"] == b"a:2"
+    assert dict(by_topic[TOPICS.worklist].headers)["ce_id"] == b"f1:2"

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+import coding
+from coding.claim import BilledDrug, Family, Role, Status
 from streams.batch import Folded, code_all, read_all
 from streams.claims import Line, issue_version
 from streams.demo.hospital_day import hospital_day
@@ -52,6 +54,21 @@ def test_every_finding_is_valid(emitted: tuple[list[Line], list[Line]]) -> None:
     assert len(emitted[1]) > 50
     for finding in emitted[1]:
         assert [error.message for error in validator.iter_errors(finding)] == []
+
+
+def test_the_schema_knows_every_value_that_the_code_has() -> None:
+    properties = schema("claim_line").schema["properties"]
+    for name, values in (("status", Status), ("setting", coding.Setting), ("service_family", Family), ("role", Role)):
+        assert set(properties[name]["enum"]) == {value.value for value in values}
+    severities = schema("finding").schema["properties"]["severity"]["enum"]
+    assert set(severities) == {value.value for value in coding.Severity}
+
+
+def test_the_schema_has_every_field_that_is_emitted_and_no_other(emitted: tuple[list[Line], list[Line]]) -> None:
+    properties = set(schema("claim_line").schema["properties"])
+    of_drugs = {"drug_line_ids", "hcpcs", *BilledDrug.__dataclass_fields__}
+    assert properties == {name for line in emitted[0] for name in line} | of_drugs
+    assert set(schema("finding").schema["properties"]) == {name for finding in emitted[1] for name in finding}
 
 
 def test_a_line_with_a_field_too_many_is_not_valid(emitted: tuple[list[Line], list[Line]]) -> None:
