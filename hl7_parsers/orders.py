@@ -63,9 +63,9 @@ class OrderGroup(msgspec.Struct, gc=False):
         """Take another segment of this order."""
         match segment.name:
             case "RXA":
-                self._add_row(segment)
+                self.add_row(segment)
             case "RXR":
-                self._add_route(segment)
+                self.add_route(segment)
             case "RXC":
                 self._components().append(segment)
             case "RXO":
@@ -75,7 +75,8 @@ class OrderGroup(msgspec.Struct, gc=False):
             case "TQ1":
                 self.tq1.append(segment)
 
-    def _add_row(self, rxa: Segment) -> None:
+    def add_row(self, rxa: Segment) -> None:
+        """Take an administration: into the run before it, unless an RXR has closed that."""
         if self.runs and self.runs[-1].rxr is None:
             self.runs[-1].rows.append(Row(rxa))
         else:
@@ -86,7 +87,7 @@ class OrderGroup(msgspec.Struct, gc=False):
             return self.rxc_given
         return self.rxc_encoded if self.rxe is not None else self.rxc_ordered
 
-    def _add_route(self, rxr: Segment) -> None:
+    def add_route(self, rxr: Segment) -> None:
         """The first RXR counts; more of them in one place are alternatives."""
         if self.runs:
             if self.runs[-1].rxr is None:
@@ -112,6 +113,10 @@ def order_groups(message: Er7) -> list[OrderGroup]:
         elif name == "NTE":
             if group is not None:
                 group.add_note(segment)
+        elif name == "RXA" and group is not None:
+            group.add_row(segment)
+        elif name == "RXR" and group is not None:
+            group.add_route(segment)
         else:
             if group is None or (name in _MAY_BEGIN and group.is_past(name)):
                 groups.append(group := OrderGroup(group.orc if group is not None else None))

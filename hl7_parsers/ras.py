@@ -172,12 +172,12 @@ def _event(mixture: Mixture, draft: Draft, reading: _Reading, times: Times) -> A
     if not said.is_action_known:
         draft.doubt("ACTION_CODE_UNKNOWN", where[21])
     if profile.sub_id_field and (sub_id := first_in(row[profile.sub_id_field], rxa.delimiters)):
-        draft.put("sub_id", sub_id, where[profile.sub_id_field])
+        draft.values["sub_id"], draft.places["sub_id"] = sub_id, where[profile.sub_id_field]
     if row[profile.entered_field]:
         _put_entered(row, where, draft, profile, times)
     draft.take(said.draft)
     if said.pace and start and stop:
-        _doubt_rate(draft, *said.pace, (stop.at - start.at).total_seconds() / 60)
+        _doubt_rate(draft, said.pace, (stop.at - start.at).total_seconds() / 60)
     if mixture.parts.parts or len(mixture.rows) > 1:
         _put_parts(mixture, draft, profile)
     if meaning == "flushed":  # not a drug by itself: the word goes with the notes, where that is looked for
@@ -206,8 +206,9 @@ def _put_times(
     row: list[str], where: tuple[str, ...], draft: Draft, profile: SenderProfile, times: Times
 ) -> tuple[Time | None, Time | None]:
     """RXA-3 and RXA-4. The stop counts where it is later than the start, or alone."""
-    started = times.of(row[3])
-    stopped = times.of(row[4]) if profile.stop_is == "end" else NO_TIME
+    known = times.kept
+    started = known.get(row[3]) or known[row[3]]
+    stopped = (known.get(row[4]) or known[row[4]]) if profile.stop_is == "end" else NO_TIME
     if started.doubts or stopped.doubts:
         for found, number in ((started, 3), (stopped, 4)):
             for doubt in found.doubts:
@@ -301,8 +302,9 @@ def _pace(draft: Draft) -> tuple[float, float] | None:
     return float(per_minute), float(dose.amount)
 
 
-def _doubt_rate(draft: Draft, per_minute: float, amount: float, minutes: float) -> None:
+def _doubt_rate(draft: Draft, pace: tuple[float, float], minutes: float) -> None:
     """Remark on a rate that cannot have given the amount in that time; nobody can tell which of them is wrong."""
+    per_minute, amount = pace
     if not amount / _RATE_FACTOR_MAX <= per_minute * minutes <= amount * _RATE_FACTOR_MAX:
         draft.doubt("RATE_CONTRADICTS", draft.places["rate"])
 
@@ -372,13 +374,13 @@ def _put_notes(mixture: Mixture, draft: Draft) -> None:
     texts = [note_line(nte) for nte in following]
     if rxa.fields[9]:
         texts.append(_free_text(rxa))
-    if any(texts):
-        place = at(following[0], 3) if following else at(rxa, 9)
-        if waste := read_waste(join_texts(texts)):
+    if note := join_texts(texts):
+        place = places("NTE", following[0].number, 4)[3] if following else at(rxa, 9)
+        if waste := read_waste(note):
             draft.put("waste", waste, place)
         if "note" in draft.values:
-            texts.insert(0, draft.values["note"])
-        draft.put("note", join_texts(texts), place)
+            note = join_texts([draft.values["note"], note])
+        draft.put("note", note, place)
 
 
 def _free_text(rxa: Segment) -> str:

@@ -23,7 +23,8 @@ _NOTHING = re.compile(rf"{_NO_WASTE}|\b{_WORD}\b{_LINK}(?:none|nil|0(?![\d.,]))"
 
 def read_waste(text: str) -> Quantity | None:
     """The discarded amount that a note tells; an amount of 0 for "no waste", None when it tells none or several."""
-    if not any(word in text.casefold() for word in ("wast", "discard")):
+    plain = text.casefold()
+    if "wast" not in plain and "discard" not in plain:
         return None
     found = {
         Quantity(Decimal(match[1].replace(",", "")), match[2].strip())
