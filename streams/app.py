@@ -14,6 +14,7 @@ from yarl import URL
 from streams.agents import Desk, install_agents
 from streams.apply import Applier
 from streams.claims import Issuer
+from streams.kafka_access import check_access, kafka_hosts, kafka_password, tls_context
 from streams.metrics import WorkerMetrics
 from streams.settings import Settings
 from streams.shelf import Shelf
@@ -42,6 +43,7 @@ def make_app(settings: Settings) -> faust.App:
     return faust.App(
         app_id(settings),
         broker=_faust_broker(settings),
+        broker_credentials=_credentials(settings),
         datadir=Path(settings.data_dir) / "faust",
         store="memory://",
         # A copy of each table on a second worker would double the reading, and save the few seconds that another one
@@ -109,11 +111,26 @@ def _add_table(app: faust.App, name: str, settings: Settings, **kept: Any) -> No
 
 def _faust_broker(settings: Settings) -> Sequence[URL]:
     """Faust wants one URL per Kafka host."""
-    scheme, _, rest = settings.broker_url.partition("://")
-    if scheme == "sqlite":
+    if settings.is_embedded:
         return [URL(settings.broker_url)]
     transport = "dripkafka" if _is_own(settings) else "kafka"
-    return [URL(f"{transport}://{host}") for host in rest.split(",")]
+    return [URL(f"{transport}://{host}") for host in kafka_hosts(settings)]
+
+
+def _credentials(settings: Settings) -> faust.auth.Credentials | None:
+    """What Faust's clients come in with. Raises SettingsError."""
+    check_access(settings)
+    if settings.kafka_security == "plaintext":
+        return None
+    context = tls_context(settings)
+    if settings.kafka_security == "ssl":
+        return faust.SSLCredentials(context)
+    return faust.SASLCredentials(
+        username=settings.kafka_user,
+        password=kafka_password(settings),
+        ssl_context=context,
+        mechanism=settings.kafka_sasl_mechanism,
+    )
 
 
 def _is_own(settings: Settings) -> bool:

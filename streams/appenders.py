@@ -13,7 +13,8 @@ from streams.append_queue import RecordTooLarge
 from streams.embedded.errors import StoreFailed
 from streams.embedded.records import Position, Record
 from streams.embedded.store import Store
-from streams.provision import kafka_hosts, open_store, provision_kafka
+from streams.kafka_access import client_options
+from streams.provision import open_store, provision_kafka
 from streams.settings import Settings
 
 
@@ -55,7 +56,7 @@ class KafkaAppender:
     async def start(self) -> None:
         await provision_kafka(self._settings)
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=kafka_hosts(self._settings),
+            **client_options(self._settings),
             acks="all",
             enable_idempotence=True,
             # Its sender is told after this time that the message is not stored.

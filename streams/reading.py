@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
-from streams.provision import broker_path, kafka_hosts
+from streams.kafka_access import client_options
+from streams.provision import broker_path
 from streams.settings import Settings, SettingsError
 from streams.topics import app_id
 
@@ -42,9 +43,7 @@ async def reader_of(settings: Settings) -> AsyncIterator[Reader]:
         with Store.open(path) as store:
             yield EmbeddedReader(store, app_id(settings))
         return
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka_hosts(settings), group_id=app_id(settings), enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(**client_options(settings), group_id=app_id(settings), enable_auto_commit=False)
     await consumer.start()
     try:
         yield KafkaReader(consumer, settings.partitions)

@@ -35,6 +35,13 @@ class Settings:
     replication: int = _meaning("copies of every topic on Kafka", 1)
     instance: str = _meaning("name of this worker on Kafka, its own and kept over restarts: it is back at once", "")
     kafka_transport: str = _meaning("own (holds streams back in a rebalance) or stock (Faust's)", "own")
+    kafka_security: str = _meaning("plaintext, ssl, or sasl_ssl (a user and password inside TLS)", "plaintext")
+    kafka_ca: str = _meaning("PEM file with the CA of the brokers' certificates; empty: the machine's", "")
+    kafka_certificate: str = _meaning("PEM file with our certificate, where brokers ask for one; empty: none", "")
+    kafka_key: str = _meaning("PEM file with its private key; empty: in the certificate's file", "")
+    kafka_sasl_mechanism: str = _meaning("SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN", "SCRAM-SHA-512")
+    kafka_user: str = _meaning("the user on Kafka, with sasl_ssl", "")
+    kafka_password_file: str = _meaning("file with that user's password", "")
     store: str = _meaning("rocksdb (facts on disk in data_dir) or memory (all read again at a start)", "rocksdb")
     kafka_session: timedelta = _meaning("a worker that is silent so long loses its partitions", timedelta(seconds=30))
     mllp_listen: str = _meaning("HOST:PORT of the MLLP listener", "127.0.0.1:2575")
@@ -137,6 +144,8 @@ _CHOICES = {
     "recurring": ("date", "account"),
     "setting": ("facility", "professional"),
     "kafka_transport": ("own", "stock"),
+    "kafka_security": ("plaintext", "ssl", "sasl_ssl"),
+    "kafka_sasl_mechanism": ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"),
     "store": ("rocksdb", "memory"),
     "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),

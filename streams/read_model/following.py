@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
-from streams.provision import kafka_hosts, open_store
+from streams.kafka_access import client_options
+from streams.provision import open_store
 from streams.reading import stored
 from streams.settings import Settings
 
@@ -43,7 +44,7 @@ async def follower_of(settings: Settings, topics: tuple[str, ...]) -> AsyncItera
             yield EmbeddedFollower(store, pairs)
         return
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka_hosts(settings), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        **client_options(settings), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
     )
     await consumer.start()
     try:

@@ -18,8 +18,8 @@ from streams.agents import Desk
 from streams.apply import Applier
 from streams.claims import Issuer
 from streams.intake import GATHER_SECONDS
+from streams.kafka_access import kafka_hosts
 from streams.metrics import WorkerMetrics
-from streams.provision import kafka_hosts
 from streams.settings import Settings, load_settings
 from streams.site import coder_of, rules_of
 from streams.topics import app_id, topics_of

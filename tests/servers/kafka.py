@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
+from tests.servers.certificates import Authority
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerFailed, ServerProcess
 
@@ -34,17 +35,24 @@ class KafkaServer:
     """
 
     def __init__(
-        self, folder: Path, *, advertised_port: int | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        advertised_port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
             folder: where data, settings and log (`kafka.log`) go; it must exist.
             advertised_port: the port that clients are sent to when it is not the broker's own, such as a proxy's.
             settings: broker settings that differ from those below.
+            users: passwords of SCRAM users, by name; `secured` gives the settings that ask for one.
         """
         self.folder = folder
         self.port, self._direct_port, self._controller_port = free_ports(3)
         self._advertised_port = advertised_port or self.port
+        self._users = dict(users or {})
         self._settings = folder / "server.properties"
         self._settings.write_text(self._properties(settings or {}))
         self._process = ServerProcess("Kafka", [*_java(), "kafka.Kafka", str(self._settings)], folder / "kafka.log")
@@ -111,6 +119,8 @@ class KafkaServer:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One word, since one id in 64 begins with a hyphen.
         command = [*_java(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._settings)]
+        for name, password in self._users.items():
+            command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         if done.returncode != 0:
             raise ServerFailed(f"Kafka's data folder could not be formatted\n{done.stdout}{done.stderr}")
@@ -146,6 +156,27 @@ class KafkaServer:
             **overrides,
         }
         return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def secured(authority: Authority, *, asks_certificate: bool = False) -> dict[str, str]:
+    """Settings of a broker whose clients come by TLS and SCRAM, or by TLS with a certificate of the same authority."""
+    identity = authority.issue("broker", ["127.0.0.1", "localhost"])
+    keystore = Path(identity.certificate).with_name("broker.pem")
+    keystore.write_text(Path(identity.key).read_text() + Path(identity.certificate).read_text())
+    protocol = "SSL" if asks_certificate else "SASL_SSL"
+    of_clients = {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(keystore),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": authority.file,
+        "ssl.client.auth": "required" if asks_certificate else "none",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    }
+    return {
+        "listener.security.protocol.map": f"CLIENTS:{protocol},DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        **{f"listener.name.clients.{name}": value for name, value in of_clients.items()},
+    }
 
 
 def missing_for_kafka() -> str | None:

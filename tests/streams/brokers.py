@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.embedded.records import Record
 from streams.embedded.store import Store
+from streams.kafka_access import client_options
 from streams.provision import broker_path
 from streams.reading import reader_of
 from streams.settings import Settings, load_settings
@@ -108,18 +109,33 @@ class KafkaBroker(_Readable):
         }
 
     def put(self, record: Record) -> None:
-        asyncio.run(self._put(record))
+        asyncio.run(_put(self.settings, record))
 
-    async def _put(self, record: Record) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
-        await producer.start()
-        try:
-            headers = list(record.headers)
-            await producer.send_and_wait(
-                record.topic, record.value, key=record.key, partition=record.partition, headers=headers
-            )
-        finally:
-            await producer.stop()
+
+@dataclass(frozen=True)
+class EnvironmentBroker(_Readable):
+    """Kafka as these settings come in to it."""
+
+    given: Mapping[str, str]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return self.given
+
+    def put(self, record: Record) -> None:
+        asyncio.run(_put(self.settings, record))
+
+
+async def _put(settings: Settings, record: Record) -> None:
+    producer = AIOKafkaProducer(**client_options(settings), acks="all")
+    await producer.start()
+    try:
+        headers = list(record.headers)
+        await producer.send_and_wait(
+            record.topic, record.value, key=record.key, partition=record.partition, headers=headers
+        )
+    finally:
+        await producer.stop()
 
 
 def _worked(topics: Topics) -> tuple[str, ...]:
