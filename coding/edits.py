@@ -19,7 +19,8 @@ Units = dict[date, dict[str, int]]  # date: code: units proposed
 
 def is_proposed(draft: Draft) -> bool:
     """Say whether a draft is not held."""
-    return status_of(draft.service.flags + draft.flags) is not HOLD
+    flags = draft.service.flags + draft.flags
+    return not flags or status_of(flags) is not HOLD
 
 
 def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], Units]:

@@ -94,25 +94,25 @@ def _about(draft: Draft) -> Sequence[About]:
 
 def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
     """Return the claim line of a draft with its findings. Lines alike in everything are told apart by their number."""
-    service, code, units, minutes = draft.service, draft.code, draft.units, draft.minutes
+    service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
     status = status_of(tuple([kind for kind, _ in about])) if about else READY
     entry, first, ids, site = told.codes[code], service.given[0].administration, service.ids, service.site
-    day, how = draft.service_date.isoformat(), (str(units), status, str(minutes))
-    content = "\x1f".join((told.encounter_id, day, site, code, *draft.modifiers, *how, *ids))
+    how = f"{day.toordinal()}\x1f{site}\x1f{code}\x1f{draft.units}\x1f{status}\x1f{draft.minutes}"
+    content = "\x1f".join((told.encounter_id, how, *modifiers, *ids))
     ordinal = told.seen[content] = told.seen.get(content, 0) + 1
     return ClaimLine(
-        claim_line_id=short_id(content, str(ordinal)),
+        claim_line_id=short_id(content if ordinal == 1 else f"{content}\x1e{ordinal}"),
         status=status,
-        service_date=draft.service_date,
+        service_date=day,
         code=code,
         code_system=entry.code_system,
-        modifiers=draft.modifiers,
-        units=units,
+        modifiers=modifiers,
+        units=draft.units,
         service_family=entry.family,
         role=draft.role,
         access_site=first.access_site or told.sites.get(site, site),
         drug=first.drug,
-        minutes=minutes,
+        minutes=draft.minutes,
         administration_ids=ids,
         message_control_ids=told.controls[ids[0]] if len(ids) == 1 else _controls(ids, told.controls),
         reasons=draft.reasons,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
+from hashlib import blake2b
 
 from coding.tables import engine_numbers
 
-ID_LENGTH = engine_numbers()["id_length"]
+ID_BYTES = engine_numbers()["id_length"] // 2
 
 
 def short_id(*content: str) -> str:
     """Return an id of the content alone, the same on any machine."""
-    return sha256("\x1f".join(content).encode()).hexdigest()[:ID_LENGTH]
+    return blake2b("\x1f".join(content).encode(), digest_size=ID_BYTES).hexdigest()
