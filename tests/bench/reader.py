@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,7 +50,9 @@ READERS: dict[str, Callable[[bytes], object]] = {
 def run() -> list[Table]:
     everything = list(typical_administrations())
     random.Random(1).shuffle(everything)  # else neighbours would be of one patient
-    messages = [raw.replace(b"|P|2.4|", b"|P|2.5.1|", 1) for raw in everything[: ROUNDS * PER_ROUND]]
+    # One version, since HAPI has a model for each; no charting mistakes, since raw values cannot be compared there.
+    whole = (raw.replace(b"|P|2.4|", b"|P|2.5.1|", 1) for raw in everything if all(seven_values(raw)))
+    messages = list(islice(whole, ROUNDS * PER_ROUND))
     for raw in messages[:: len(messages) // 100]:
         _check_same(raw)
     return [_speed(messages), *_against_hapi(messages), _memory()]
@@ -72,11 +75,9 @@ def seven_values(raw: bytes) -> list[str]:
     message = parse_message(raw)
     first = message.events[0]
     assert isinstance(first, events.AdministrationEvent)
-    assert first.at is not None
-    assert first.dose is not None
-    when = f"{first.at.at:%Y%m%d%H%M%S%z}"
     ids = [message.header.control_id, message.patient.id, message.visit.id, first.placer, first.drug.id]
-    return [*ids, when, str(first.dose.amount)]
+    when = f"{first.at.at:%Y%m%d%H%M%S%z}" if first.at else ""
+    return [*ids, when, str(first.dose.amount) if first.dose else ""]
 
 
 def _speed(messages: Sequence[bytes]) -> Table:
