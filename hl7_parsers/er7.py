@@ -102,13 +102,6 @@ class Er7(msgspec.Struct, gc=False):
     charset: str
     _lines: list[str]
     _names: list[str]
-    _firsts: dict[str, str]  # the first line of each name
-
-    @classmethod
-    def of(cls, lines: list[str], names: list[str], delimiters: Delimiters, charset: str) -> Er7:
-        """Lines, the header's first, with their names."""
-        firsts = dict(zip(reversed(names), reversed(lines), strict=True))
-        return cls(Segment.of(lines[0], delimiters), delimiters, charset, lines, names, firsts)
 
     def count(self, name: str) -> int:
         """How many segments of that name there are."""
@@ -116,8 +109,8 @@ class Er7(msgspec.Struct, gc=False):
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""
-        line = self._firsts.get(name)
-        return None if line is None else Segment.of(line, self.delimiters)
+        names = self._names  # what is asked for stands near the beginning
+        return Segment.of(self._lines[names.index(name)], self.delimiters) if name in names else None
 
     def all(self, *wanted: str) -> list[Segment]:
         """Every segment of those names, in order; all there are when no name is given."""
@@ -189,7 +182,7 @@ def read(raw: bytes) -> Er7:
         names = [line[:3].upper() for line in lines]
     if names.count("MSH") > 1:
         _refuse_second_header(lines, names, delimiters)
-    return Er7.of(lines, names, delimiters, charset)
+    return Er7(Segment.of(lines[0], delimiters), delimiters, charset, lines, names)
 
 
 def _delimiters_of(field: str, encoding: str) -> Delimiters:

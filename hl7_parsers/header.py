@@ -138,12 +138,14 @@ def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:
         identifier, place = _other_visit_id(pv1, pid)
     if pv1 is None:
         return Visit(id=identifier, place=place)
+    marks = pv1.delimiters
+    location = pv1.repetitions(3)[0].split(marks.component)
     return Visit(
         id=identifier,
         place=place,
         patient_class=pv1.text(2),
-        location=pv1.text(3),
-        facility=pv1.text(39) or pv1.text(3, 4),
+        location=first_in(location[0], marks),
+        facility=pv1.text(39) or (first_in(location[3], marks) if len(location) > 3 else ""),
         admitted=times.read(pv1, 44, "PV1-44"),
         discharged=times.read(pv1, 45, "PV1-45"),
         is_discharge_deleted=pv1.raw(45) == NULL,

@@ -152,15 +152,15 @@ def _alike(rows: list[Row], profile: SenderProfile) -> Iterator[list[Row]]:
 
 def _event(mixture: Mixture, draft: Draft, reading: _Reading, times: Times) -> AdministrationEvent | None:
     """The event of an administration, on top of what its order says; None when its word says that nothing happened."""
-    rxa, profile = mixture.rows[0].rxa, reading.profile
-    row, where = rxa.row(reading.width), places("RXA", rxa.number, reading.width)
-    told = rxa.delimiters.field.join(reading.telling(row))
-    key = (rxa.number, "method" in draft.values, told)
-    said = reading.said.get(key) or reading.said[key]
-    if said.is_empty and not rxa.text(3) and not rxa.text(4):
+    rows, rxa = mixture.rows, mixture.rows[0].rxa
+    profile, width, telling, _, known = reading
+    row, number, marks = rxa.row(width), rxa.number, rxa.delimiters
+    where = places("RXA", number, width)
+    key = (number, "method" in draft.values, marks.field.join(telling(row)))
+    meaning, action, is_action_known, is_empty, pace, said = known.get(key) or known[key]
+    if is_empty and not rxa.text(3) and not rxa.text(4):
         times.remarks.append(Remark("ROW_EMPTY", where[3]))
         return None
-    meaning = said.meaning
     if meaning == "silent":
         times.remarks.append(Remark("ACTION_WITHOUT_EVENT", where[profile.word_field]))
         return None
@@ -169,25 +169,25 @@ def _event(mixture: Mixture, draft: Draft, reading: _Reading, times: Times) -> A
     start, stop = _put_times(row, where, draft, profile, times)
     if start is None and stop is None and meaning not in _NEED_NO_TIME and not rxa.text(3):
         draft.doubt("TIME_MISSING", where[3])
-    if not said.is_action_known:
+    if not is_action_known:
         draft.doubt("ACTION_CODE_UNKNOWN", where[21])
-    if profile.sub_id_field and (sub_id := first_in(row[profile.sub_id_field], rxa.delimiters)):
+    if profile.sub_id_field and (sub_id := first_in(row[profile.sub_id_field], marks)):
         draft.values["sub_id"], draft.places["sub_id"] = sub_id, where[profile.sub_id_field]
     if row[profile.entered_field]:
         _put_entered(row, where, draft, profile, times)
-    draft.take(said.draft)
-    if said.pace and start and stop:
-        _doubt_rate(draft, said.pace, (stop.at - start.at).total_seconds() / 60)
-    if mixture.parts.parts or len(mixture.rows) > 1:
+    draft.take(said)
+    if pace and start and stop:
+        _doubt_rate(draft, pace, (stop.at - start.at).total_seconds() / 60)
+    if mixture.parts is not NO_PARTS or len(rows) > 1:
         _put_parts(mixture, draft, profile)
     if meaning == "flushed":  # not a drug by itself: the word goes with the notes, where that is looked for
         word = draft.values["word"]
         draft.put("note", join_texts([draft.values.get("note", ""), word]), where[profile.word_field])
-    if row[9] or mixture.rows[0].notes or len(mixture.rows) > 1:
+    if row[9] or rows[0].notes or len(rows) > 1:
         _put_notes(mixture, draft)
     if row[15] or profile.blood_unit_field:
         _put_lot(rxa, draft, profile)
-    kind = _kind(meaning, start, stop, said.action)
+    kind = _kind(meaning, start, stop, action)
     return kind(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
 
 

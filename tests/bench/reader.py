@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -19,16 +20,16 @@ from tempfile import TemporaryDirectory
 
 import hl7
 
-from hl7_parsers import events, parse_message
+from hl7_parsers import er7, events, parse_message
 from tests.bench import hapi
 from tests.bench.messages import typical_administrations
 from tests.bench.tables import Spread, Table, plain, ratios
 
 ROUNDS = 9
-PER_ROUND = 60
+PER_ROUND = 200
 MEMORY_MESSAGES = 1_000_000
 MEMORY_LOOKS = 10
-HAPI_WARM_UPS = 40  # readings of all messages; after some 20,000 messages it gets no faster
+HAPI_WARM_UPS = 15  # readings of all messages; after some 20,000 messages it gets no faster
 # Seven fields as a Terser names them: with segments searched for, as its documentation shows, and with full paths.
 SEARCHED = ["/.MSH-10", "/.PID-3-1", "/.PV1-19-1", "/.ORC-2-1", "/.RXA-5-1", "/.RXA-3-1", "/.RXA-6"]
 FULL_PATHS = ["/MSH-10", "/PATIENT/PID-3-1", "/PATIENT/PATIENT_VISIT/PV1-19-1", "/ORDER/ORC-2-1"]
@@ -40,10 +41,14 @@ def split(raw: bytes) -> list[list[list[str]]]:
     return [[field.split("^") for field in line.split("|")] for line in raw.decode().split("\r")]
 
 
+UNKNOWN_DRUGS = "parse_message, no drug code seen before"
+PYTHON_HL7 = "hl7.parse alone: no value taken out"
+BARE = "bare str.split: segments, fields, components"
 READERS: dict[str, Callable[[bytes], object]] = {
     "parse_message: every event, typed": parse_message,
-    "hl7.parse alone: no value taken out": lambda raw: hl7.parse(raw.decode()),
-    "bare str.split: segments, fields, components": split,
+    UNKNOWN_DRUGS: parse_message,
+    PYTHON_HL7: lambda raw: hl7.parse(raw.decode()),
+    BARE: split,
 }
 
 
@@ -80,13 +85,25 @@ def seven_values(raw: bytes) -> list[str]:
     return [*ids, when, str(first.dose.amount) if first.dose else ""]
 
 
+def seven_fields(raw: bytes) -> list[str]:
+    """The same by our ER7 reader alone, which is all that HAPI is asked for."""
+    message = er7.read(raw)
+    pid, pv1, orc, rxa = (message.first(name) for name in ("PID", "PV1", "ORC", "RXA"))
+    assert pid is not None
+    assert pv1 is not None
+    assert orc is not None
+    assert rxa is not None
+    return [message.header.text(10), pid.text(3), pv1.text(19), orc.text(2), rxa.text(5), rxa.text(3), rxa.text(6)]
+
+
 def _speed(messages: Sequence[bytes]) -> Table:
     seconds: dict[str, list[float]] = {name: [] for name in READERS}
     for number in range(ROUNDS):
         batch = messages[number * PER_ROUND : (number + 1) * PER_ROUND]
         for name, read in READERS.items():
-            seconds[name].append(_cpu_seconds(read, batch))
-    ours, theirs, bare = seconds.values()
+            of_reader = [_with_new_drugs(raw) for raw in batch] if name == UNKNOWN_DRUGS else batch
+            seconds[name].append(_cpu_seconds(read, of_reader))
+    theirs, bare = seconds[PYTHON_HL7], seconds[BARE]
     return Table(
         "Reading one RAS message",
         f"Messages of {min(map(len, messages))} to {max(map(len, messages))} bytes (median "
@@ -97,9 +114,15 @@ def _speed(messages: Sequence[bytes]) -> Table:
         ["reader", "µs a message", "how often in the time of hl7.parse", "time against bare splitting"],
         [
             [name, Spread.of(1e6 * one for one in taken), ratios(theirs, taken), ratios(taken, bare)]
-            for name, taken in zip(READERS, (ours, theirs, bare), strict=True)
+            for name, taken in seconds.items()
         ],
     )
+
+
+def _with_new_drugs(raw: bytes) -> bytes:
+    """The message with drug codes that no message had before, so that nothing kept of a drug helps."""
+    control_id, serial = seven_fields(raw)[0].encode(), iter(range(100))
+    return re.sub(rb"\|SYN\d{4}\^", lambda _: b"|%s-%d^" % (control_id, next(serial)), raw)
 
 
 def _against_hapi(messages: Sequence[bytes]) -> list[Table]:
@@ -112,18 +135,21 @@ def _against_hapi(messages: Sequence[bytes]) -> list[Table]:
         hapi.Hapi(messages, SEARCHED, Path(folder)) as searching,
         hapi.Hapi(messages, FULL_PATHS, Path(folder)) as knowing,
     ):
-        taken: dict[str, list[float]] = {name: [] for name in ("ours", "searching", "knowing")}
+        taken: dict[str, list[float]] = {name: [] for name in ("events", "fields", "searching", "knowing")}
         for java in (searching, knowing):
-            assert java.values(0, len(messages)) == [seven_values(raw) for raw in messages]
+            values = java.values(0, len(messages))
+            assert values == [seven_values(raw) for raw in messages] == [seven_fields(raw) for raw in messages]
             for _ in range(HAPI_WARM_UPS):
                 java.seconds(0, len(messages))
         for number in range(ROUNDS):
             start, stop = number * PER_ROUND, (number + 1) * PER_ROUND
-            taken["ours"].append(_cpu_seconds(parse_message, messages[start:stop]))
+            taken["events"].append(_cpu_seconds(parse_message, messages[start:stop]))
+            taken["fields"].append(_cpu_seconds(seven_fields, messages[start:stop]))
             taken["searching"].append(searching.seconds(start, stop))
             taken["knowing"].append(knowing.seconds(start, stop))
     names = {
-        "ours": "parse_message: every event, typed",
+        "events": "parse_message: every event, typed",
+        "fields": "er7.read: the seven fields",
         "searching": "HAPI, seven fields, segments searched (/.PID-3-1)",
         "knowing": "HAPI, seven fields, full paths (/PATIENT/PID-3-1)",
     }
@@ -134,9 +160,14 @@ def _against_hapi(messages: Sequence[bytes]) -> list[Table]:
             f"{HAPI_WARM_UPS * len(messages):,} messages read before it is measured, the time of its reading thread "
             f"alone. The same messages as above, {PER_ROUND} in each of {ROUNDS} rounds, in turn with ours; the seven "
             "values compared for every message. CPU time; median (least - greatest), ratios within a round.",
-            ["reader", "µs a message", "against ours"],
+            ["reader", "µs a message", "against every event", "against the seven fields"],
             [
-                [names[n], Spread.of(1e6 * one for one in each), ratios(each, taken["ours"])]
+                [
+                    names[n],
+                    Spread.of(1e6 * one for one in each),
+                    ratios(each, taken["events"]),
+                    ratios(each, taken["fields"]),
+                ]
                 for n, each in taken.items()
             ],
         )
