@@ -10,7 +10,8 @@ from coding.contest import Claim
 from coding.findings import HOLD, status_of
 from coding.frozen import replace
 from coding.policy import Policy
-from coding.published import Edits, UnitLimit
+from coding.published import UnitLimit
+from coding.rules import HydrationRules
 from coding.services import Draft, Note
 from coding.tables import rows_of
 
@@ -28,12 +29,13 @@ def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[
 
     A primary on another date is enough. Source: CMS add-on code edits, type I; CMS Transmittal 1702.
     """
-    primaries = claim.tables.on(day, claim.encounter.setting).primaries
+    edits = claim.tables.on(day, claim.encounter.setting)
     while True:
         units = proposed_units(drafts)
-        proposed = {code for codes in units.values() for code in codes}
-        add_ons = proposed & primaries.keys()
-        wrong = [code for code in add_ons if _allowed(code, primaries, claim).isdisjoint(proposed)]
+        proposed = frozenset([code for codes in units.values() for code in codes])
+        wrong = edits.orphans(proposed)
+        if claim.is_office and claim.policy.pro_hyd_primary == "hold":
+            wrong |= _without_drug(proposed, edits.primaries, claim.rules.hydration)
         if not wrong:
             return drafts, units
         drafts = [_without_primary(draft) if draft.code in wrong and is_proposed(draft) else draft for draft in drafts]
@@ -44,12 +46,12 @@ def _without_primary(draft: Draft) -> Draft:
     return replace(draft, flags=(*draft.flags, "ADDON_PRIMARY_MISMATCH"))
 
 
-def _allowed(code: str, primaries: Mapping[str, frozenset[str]], claim: Claim) -> frozenset[str]:
-    """Return the codes that an add-on may hang from; a drug from hydration only where the policy says so."""
-    hydration = claim.rules.hydration
-    if claim.is_office and claim.policy.pro_hyd_primary == "hold" and code != hydration.additional_code:
-        return primaries[code] - {hydration.initial_code}
-    return primaries[code]
+def _without_drug(
+    codes: frozenset[str], primaries: Mapping[str, frozenset[str]], hydration: HydrationRules
+) -> frozenset[str]:
+    """Return the add-on codes of drugs that only hydration would be the primary of."""
+    add_ons = (codes & primaries.keys()) - {hydration.additional_code}
+    return frozenset(code for code in add_ons if (primaries[code] - {hydration.initial_code}).isdisjoint(codes))
 
 
 def proposed_units(drafts: Iterable[Draft]) -> Units:
@@ -68,21 +70,12 @@ def check_pairs(drafts: list[Draft], units: Units, claim: Claim) -> list[Draft]:
     Source: NCCI procedure-to-procedure edits.
     """
     setting = claim.encounter.setting
-    verdicts = {day: _paired(codes, claim.tables.on(day, setting)) for day, codes in units.items() if len(codes) > 1}
+    verdicts = {
+        day: claim.tables.on(day, setting).paired(frozenset(codes)) for day, codes in units.items() if len(codes) > 1
+    }
     if not any(verdicts.values()):
         return drafts
     return [_with_pair(draft, verdicts, claim.policy) for draft in drafts]
-
-
-def _paired(codes: Mapping[str, int], edits: Edits) -> dict[str, bool]:
-    """Return the second codes of pairs among the codes, and whether a modifier lifts the edit."""
-    verdict: dict[str, bool] = {}
-    for first in codes:
-        seconds = edits.columns_two.get(first)
-        if seconds and not seconds.isdisjoint(codes):
-            for second in seconds.intersection(codes):
-                verdict[second] = verdict.get(second, True) and edits.pairs[first, second]
-    return verdict
 
 
 def _with_pair(draft: Draft, verdicts: Mapping[date, Mapping[str, bool]], policy: Policy) -> Draft:

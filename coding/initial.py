@@ -99,7 +99,10 @@ def _decided_by(ranked: Sequence[Service], policy: Policy) -> str:
     """Return what set the first of several services of one rank apart from the second."""
     key, names = contest_key(policy), DECIDED_BY.get(policy.initial_tiebreak, LONGEST_FIRST)
     first, second = key(ranked[0]), key(ranked[1])
-    return next(name for name, one, other in zip(names, first[1:], second[1:], strict=True) if one != other)
+    at = 1  # behind the rank
+    while first[at] == second[at]:
+        at += 1
+    return names[at - 1]
 
 
 def _first_ones(candidates: Sequence[Service]) -> list[Service]:
