@@ -91,6 +91,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     is_discharge_deleted: bool = False  # PV1-45 was the HL7 null: the stay is open again
     plan: str = ""  # IN1-2.1 of the first insurance
     insurer: str = ""  # IN1-3.1 of the first insurance
+    patient_type: str = ""  # PV1-18: where some sites say that an "inpatient" is under observation
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="event"):

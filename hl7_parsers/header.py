@@ -149,6 +149,7 @@ def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:
         admitted=times.read(pv1, 44, "PV1-44"),
         discharged=times.read(pv1, 45, "PV1-45"),
         is_discharge_deleted=pv1.raw(45) == NULL,
+        patient_type=pv1.text(18),
     )
 
 

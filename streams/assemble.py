@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import coding
@@ -106,7 +106,9 @@ def encounter(gathered: Gathered, visit: Visit, site: Site, who: Who, doubts: It
     """The encounter of these administrations and this visit."""
     given, remarks = documented(_administrations(gathered.drafts, gathered.orders), gathered.documents)
     remarks |= {*doubts, *_about_messages([fact.message for fact in gathered.messages])}
-    remarks |= {misfit.remark for misfit in gathered.misfits}
+    remarks |= {misfit.remark for misfit in gathered.misfits} | visit.remarks
+    if visit.doubts:
+        given = tuple(replace(one, remarks=tuple(sorted({*one.remarks, *visit.doubts}))) for one in given)
     authority, _, patient_id = who.patient.partition("|")
     return coding.Encounter(
         encounter_id=who.encounter_id,
