@@ -18,6 +18,7 @@ from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.embedded.records import Record
 from streams.handing import Mail, emptied, hand_over, tell
 from streams.identity import Merge, Who, merges_of, patient_key
+from streams.log import Explained
 from streams.occasions import occasions_of
 from streams.partition import FactsOf, Partition
 from streams.progress import MessagesSkipped, skipped
@@ -30,6 +31,8 @@ log = logging.getLogger("dripcode.apply")
 
 # A close command that has not been acted on by then is sent again: the first may never have been delivered.
 RESEND_SECONDS = 60.0
+# What the worker stands on fails, not the message: the disk under the facts, say. It ends; the message is read again.
+OURS_TO_MEND = (Explained, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,16 @@ class Work:
     out: list[Record] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     tallied: set[int] = field(default_factory=set)
-    touched: dict[tuple[int, Who], dict[bytes, bytes]] = field(default_factory=dict)  # facts that may have to go on
+    doing: Inbound | None = None  # what is being applied
+    # By identity: its facts that may have to go on, and what touched it last.
+    touched: dict[tuple[int, Who], tuple[dict[bytes, bytes], Inbound]] = field(default_factory=dict)
+
+    def touch(self, number: int, who: Who) -> dict[bytes, bytes]:
+        """Note that an identity has news; to be filled with the facts that may have to go on."""
+        assert self.doing is not None
+        facts, _ = self.touched.get((number, who), ({}, None))
+        self.touched[number, who] = facts, self.doing
+        return facts
 
 
 class Applier:
@@ -138,6 +150,7 @@ class Applier:
         """
         work = Work(now)
         for inbound in batch:
+            work.doing = inbound
             if inbound.topic == self.topics.commands:
                 self._command(inbound, work)
                 continue
@@ -174,14 +187,17 @@ class Applier:
 
     def _message(self, inbound: Inbound, work: Work) -> tuple[str, str]:
         try:
-            message = self.rules.parse(inbound.value)
+            return self._kept(self.rules.parse(inbound.value), inbound, work)
         except UnsupportedMessage as wrong:
             return "ignored", wrong.reason
         except HL7Error as wrong:
             return self._dead(inbound, work, Why(wrong.reason, wrong.place))
-        except Exception as wrong:  # noqa: BLE001 - the one place where nothing may escape: a poison message would stop its partition
-            log.error("reading failed: %s at %s", type(wrong).__name__, inbound.origin)
-            return self._dead(inbound, work, Why(f"INTERNAL_{type(wrong).__name__}"))
+        except OURS_TO_MEND:
+            raise
+        except Exception as wrong:  # noqa: BLE001 - nothing may escape: a poison message would stop its partition
+            return self._failed(inbound, work, "INTERNAL", wrong)
+
+    def _kept(self, message: Message, inbound: Inbound, work: Work) -> tuple[str, str]:
         if not records.is_for_encounter(message):
             work.out += self._published(message)
             return "ignored", records.why_ignored(message)
@@ -210,6 +226,11 @@ class Applier:
         work.out.append(letter)
         return "dead", why.reason
 
+    def _failed(self, inbound: Inbound, work: Work, where: str, wrong: Exception) -> tuple[str, str]:
+        """A message or command that we cannot work on, though it may be sound. Never the error's text: it may tell."""
+        log.error("failed: %s_%s at %s", where, type(wrong).__name__, inbound.origin)
+        return self._dead(inbound, work, Why(f"{where}_{type(wrong).__name__}"))
+
     def keep(self, number: int, who: Who, fact_id: bytes, fact: Fact, work: Work) -> bool:
         """Keep a fact, in memory and in the changelog. False when it was there already."""
         partition = self.partition(number)
@@ -220,7 +241,7 @@ class Applier:
             work.out.append(self._changelog(number, key, value))
         if is_new or partition.encounters[who].is_recovered:
             # Recovered: the worker may have ended after it kept the fact and before it wrote what follows.
-            work.touched.setdefault((number, who), {})[fact_id] = value
+            work.touch(number, who)[fact_id] = value
         return is_new
 
     def _changelog(self, number: int, key: bytes, value: bytes) -> Record:
@@ -254,7 +275,7 @@ class Applier:
                 self.keep(number, who, records.handed_fact_id(mark), mark, work)
         patients = {patient for merge in merges for patient in (merge.old_patient, merge.new_patient)}
         for who in {who for patient in patients for who in partition.family(patient)}:
-            work.touched.setdefault((number, who), {}).update(partition.encounters[who].facts)
+            work.touch(number, who).update(partition.encounters[who].facts)
 
     # -- commands ----------------------------------------------------------------------------------------------
 
@@ -264,6 +285,14 @@ class Applier:
         except ValueError:
             self._dead(inbound, work, Why("UNREADABLE_COMMAND"))
             return
+        try:
+            self._follow_command(inbound, command, work)
+        except OURS_TO_MEND:
+            raise
+        except Exception as wrong:  # noqa: BLE001 - as of messages
+            self._failed(inbound, work, "INTERNAL", wrong)
+
+    def _follow_command(self, inbound: Inbound, command: Command, work: Work) -> None:
         if command.command == "transfer":
             self._transfer(inbound, command, work)
             return
@@ -283,7 +312,7 @@ class Applier:
             return ""
         for member in partition.members(account):
             if partition.encounters[member].is_recovered:
-                work.touched.setdefault((number, member), {})
+                work.touch(number, member)
         occasions = commands.occasions_named(partition, account, day, self.rules.site)
         at = command.at or work.now
         case = Case(command, inbound.value, at, work.now, partition, self.rules.patience, account, occasions)
@@ -311,12 +340,17 @@ class Applier:
 
     def _settle(self, work: Work) -> None:
         """Hand over what belongs to other partitions; send on what is closed here."""
-        here: dict[int, dict[Who, None]] = {}
-        for (number, who), facts in work.touched.items():
+        here: dict[tuple[int, str], dict[Who, Inbound]] = {}
+        for (number, who), (facts, latest) in work.touched.items():
             home = self.partition(number).merges.resolve(who)
             if self.mail.is_owner(number, home.patient):
-                here.setdefault(number, {})[home] = None
+                here.setdefault((number, home.patient), {})[home] = latest
             else:
                 work.out += hand_over(self.mail, home, ((who, fact_id, value) for fact_id, value in facts.items()))
-        for number, accounts in here.items():
-            work.out += self.sender.settle(number, self.partition(number), accounts, work.now)
+        for (number, _), accounts in here.items():
+            try:
+                work.out += self.sender.settle(number, self.partition(number), accounts, work.now)
+            except OURS_TO_MEND:
+                raise
+            except Exception as wrong:  # noqa: BLE001 - the facts are kept; their patient must not stop the others
+                self._failed([*accounts.values()][-1], work, "SETTLING", wrong)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hl7_parsers.events import Message
 from streams import records
-from streams.close import DueIndex, Standing
+from streams.close import DueIndex, Standing, standing_of
 from streams.identity import Merge, Merges, Who
 from streams.records import Fact, MessageFact, Tally
 
@@ -68,8 +68,12 @@ class Partition:
         held = self.held(who)
         if fact_id in held.facts:
             return False
+        try:
+            held.standing.take(fact)
+        except Exception:
+            held.standing = standing_of(records.decode_fact(each) for each in held.facts.values())
+            raise
         held.facts[fact_id] = value
-        held.standing.take(fact)
         return True
 
     def naming(self, who: Who, texts: Iterable[str]) -> Iterator[Message]:

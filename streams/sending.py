@@ -40,19 +40,17 @@ class Sender:
     sent: dict[Who, bytes] = field(default_factory=dict)  # of dates of series accounts: what was sent last
 
     def settle(self, number: int, partition: Partition, accounts: Iterable[Who], now: float) -> list[Record]:
-        """After a batch: what is closed of these accounts is sent on; what is open is looked at when due."""
+        """After a batch: what is closed of a patient's accounts is sent on; what is open is looked at when due."""
         out: list[Record] = []
-        for of_patient in _by_patient(accounts).values():
-            touched: list[Occasion] = []
-            for account in of_patient:
-                partition.goes_out(account)
-                occasions = occasions_of(partition, account, self.site)
-                due = min((one.standing.due(self.patience)[0] for one in occasions), default=NEVER)
-                partition.due.put(account, due)
-                touched += occasions
-                out += self._whole_series(number, partition, account, occasions)
-            out += self._send(number, partition, touched, now)
-        return out
+        touched: list[Occasion] = []
+        for account in accounts:
+            partition.goes_out(account)
+            occasions = occasions_of(partition, account, self.site)
+            due = min((one.standing.due(self.patience)[0] for one in occasions), default=NEVER)
+            partition.due.put(account, due)
+            touched += occasions
+            out += self._whole_series(number, partition, account, occasions)
+        return out + self._send(number, partition, touched, now)
 
     def _whole_series(
         self, number: int, partition: Partition, account: Who, occasions: Sequence[Occasion]
@@ -124,13 +122,6 @@ class Sender:
             resolved=tuple(Said(*said) for _, *said in sorted(occasion.standing.resolved)),
             supplied=tuple(Said(*said) for _, *said in sorted(occasion.standing.supplied)),
         )
-
-
-def _by_patient(accounts: Iterable[Who]) -> dict[str, list[Who]]:
-    found: dict[str, list[Who]] = {}
-    for account in accounts:
-        found.setdefault(account.patient, []).append(account)
-    return found
 
 
 def _is_near(one: tuple[float, float], spans: Iterable[tuple[float, float]]) -> bool:

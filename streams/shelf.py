@@ -10,6 +10,7 @@ State that was written by another layout, or for another broker or application, 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,6 +31,11 @@ _BLOOM_BITS = 10
 
 class ShelfInUse(Explained):
     """Another process works with this folder; each worker needs a `data_dir` of its own."""
+
+
+class ShelfFailed(Explained):
+    """The disk under the local state cannot be read or written. The broker has everything: mend the disk, or delete the
+    folder, and start again."""
 
 
 class Shelf:
@@ -63,11 +69,13 @@ class Shelf:
         self._rocks = None
 
     def has(self, room: bytes, key: bytes) -> bool:
-        found: bool = room + key in self._rocks
+        with _told(self.path):
+            found: bool = room + key in self._rocks
         return found
 
     def get(self, room: bytes, key: bytes) -> bytes | None:
-        found: bytes | None = self._rocks.get(room + key)
+        with _told(self.path):
+            found: bytes | None = self._rocks.get(room + key)
         return found
 
     def under(self, room: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -78,13 +86,16 @@ class Shelf:
         while rows.valid():
             key: bytes = rows.key()
             if not key.startswith(begin):
-                break
+                return
             yield key[len(begin) :], rows.value()
             rows.next()
+        with _told(self.path):
+            rows.status()  # invalid may mean the end, or that the rest cannot be read
 
     def offset(self, room: bytes) -> int | None:
         """Everything of the room's changelog up to this offset is here; None when nothing is."""
-        found: bytes | None = self._rocks.get(_OFFSET + room)
+        with _told(self.path):
+            found: bytes | None = self._rocks.get(_OFFSET + room)
         return None if found is None else int(found)
 
     def keep(self, room: bytes, changes: Iterable[tuple[bytes, bytes | None]], offset: int | None) -> None:
@@ -97,12 +108,25 @@ class Shelf:
                 batch.put(room + key, value)
         if offset is not None:
             batch.put(_OFFSET + room, b"%d" % offset)
-        self._rocks.write(batch)
+        with _told(self.path):
+            self._rocks.write(batch)
 
     def empty(self, room: bytes) -> None:
         """Forget a room: its changelog is not the one that it was made from."""
         self.keep(room, [*((key, None) for key, _ in self.under(room, b""))], None)
         del self._rocks[_OFFSET + room]
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """RocksDB's errors (it raises plain Exceptions) as one that says what to do."""
+    try:
+        yield
+    except Exception as wrong:
+        raise ShelfFailed(
+            f"{path} cannot be used ({wrong}). The broker has everything that is in it: see that the disk has room and "
+            "works, or delete the folder, then start again"
+        ) from wrong
 
 
 def _open(path: Path) -> Rdict:

@@ -83,8 +83,9 @@ def _make_private(path: Path) -> None:
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
     """Raise NotABrokerFile when the file belongs to another program or a later version of this one."""
     try:
-        application_id = connection.pragma("application_id")
+        # In this order: another process may be making the file ours, and does both in one transaction.
         empty = connection.pragma("schema_version") == 0
+        application_id = connection.pragma("application_id")
         version = connection.pragma("user_version")
     except apsw.NotADBError as error:
         raise NotABrokerFile(f"{path} is not an SQLite file; give the broker a path of its own") from error

@@ -1,9 +1,11 @@
 """Applying batches: one fact a message, counted once, closed when due, and a worker that starts anew knows it all."""
 
 import random
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
+import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
@@ -12,12 +14,17 @@ from hl7_parsers.events import Action, DrugDispensed, Message
 from streams import records
 from streams.apply import Applier, Inbound, Rules
 from streams.assemble import Site
-from streams.close import Patience
+from streams.close import Patience, Standing
 from streams.embedded.records import Record
+from streams.identity import Who
+from streams.partition import Partition
 from streams.records import ClosedEncounter, Command
+from streams.sending import Sender
 from streams.settings import load_settings
+from streams.shelf import ShelfFailed
 from streams.topics import topics_of
 from tests.streams.build import closed, given, message, opened, reopened, started
+from tests.streams.cluster import under
 
 TOPICS = topics_of(load_settings(environment={})[0])
 PATIENCE = Patience.of(timedelta(hours=4), timedelta(hours=24), timedelta(days=30))
@@ -100,6 +107,69 @@ def test_every_message_is_counted_by_what_became_of_it() -> None:
         "received_at": b"0.000",
     }
     assert dead[0].value == b"nobody"
+
+
+def numbered(one: Message, control_id: str) -> Message:
+    return msgspec.structs.replace(one, header=msgspec.structs.replace(one.header, control_id=control_id))
+
+
+def breaks_on(monkeypatch: pytest.MonkeyPatch, cls: type, method: str, control_id: str, wrong: Exception) -> None:
+    """The method raises, half done, when it is given a fact of this message."""
+    whole = getattr(cls, method)
+
+    def broken(self: object, fact: object) -> None:
+        whole(self, fact)
+        if isinstance(fact, records.MessageFact) and fact.message.header.control_id == control_id:
+            raise wrong
+
+    monkeypatch.setattr(cls, method, broken)
+
+
+def test_a_message_that_cannot_be_kept_is_a_dead_letter_and_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work, feed = applier(), Feed()
+    poison, sound = numbered(started("O1"), "POISON"), started("O2")
+    breaks_on(monkeypatch, Standing, "take", "POISON", ZeroDivisionError("a fault of ours"))
+    out, counts = work.apply([feed.put(poison), feed.put(sound)], now=0)
+    assert counts.outcomes == {("dead", "INTERNAL_ZeroDivisionError"): 1, ("applied", ""): 1}
+    (dead,) = [record for record in out if record.topic == TOPICS.dead_letter]
+    assert dead.value == records.encode(poison)
+    assert dict(dead.headers)["offset"] == b"0"
+    assert len(changelog(out)) == 2
+    (held,) = work.partition(0).encounters.values()
+    assert len(held.facts) == held.standing.facts == 1
+
+
+def test_an_encounter_that_cannot_be_sent_on_is_a_dead_letter_and_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work, feed = applier(), Feed()
+    whole = Sender.settle
+
+    def settle(self: Sender, number: int, partition: Partition, accounts: Iterable[Who], now: float) -> list[Record]:
+        if [account.patient for account in accounts] == ["SYNTH|SYN1"]:
+            raise ZeroDivisionError("a fault of ours")
+        return whole(self, number, partition, accounts, now)
+
+    monkeypatch.setattr(Sender, "settle", settle)
+    sick = [given("O1", "09:00", "10:00"), closed("18:00")]
+    well = [under(one, "SYN2", "V2") for one in (given("O1", "09:00", "10:00"), closed("18:00"))]
+    work.apply([feed.put(one) for one in (*sick, *well)], now=0)
+    commands = [Command("close", f"SYNTH|SYN{n}", f"V{n}", at=9 * HOUR) for n in (1, 2)]
+    out, _ = work.apply([feed.put(command) for command in commands], now=9 * HOUR)
+    assert [one.encounter.patient_id for one in sent_on(out)] == ["SYN2"]
+    (dead,) = [record for record in out if record.topic == TOPICS.dead_letter]
+    assert dead.value == records.encode(commands[0])
+    assert dict(dead.headers)["reason"] == b"SETTLING_ZeroDivisionError"
+    assert work.partition(0).tally.dead == {}
+
+
+def test_a_disk_that_fails_under_the_facts_is_no_fault_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, feed = applier(), Feed()
+    breaks_on(monkeypatch, Standing, "take", "C-DISK", ShelfFailed("cannot be read"))
+    with pytest.raises(ShelfFailed):
+        work.apply([feed.put(numbered(started("O1"), "C-DISK"))], now=0)
 
 
 def test_what_was_handed_out_is_published_and_makes_no_encounter() -> None:

@@ -1,12 +1,13 @@
 """Local state on disk: as far as the changelog, never further, and made anew when it is of another."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from streams.shelf import Shelf, ShelfInUse, room_of
+from streams.shelf import Shelf, ShelfFailed, ShelfInUse, room_of
 
 FACTS = room_of("facts", 3)
 
@@ -72,3 +73,15 @@ def test_what_was_kept_outlives_a_killed_process(tmp_path: Path) -> None:
     shelf.open()
     assert shelf.offset(FACTS) == 999
     assert len(dict(shelf.under(FACTS, b""))) == 1000
+
+
+def test_facts_that_cannot_be_read_are_an_error_and_not_fewer_facts(shelf: Shelf) -> None:
+    shelf.keep(FACTS, [(b"%06d" % number, os.urandom(500)) for number in range(2000)], 1)
+    shelf.close()
+    for table in shelf.path.glob("*.sst"):
+        data = bytearray(table.read_bytes())
+        data[len(data) // 2 : len(data) // 2 + 64] = bytes(64)
+        table.write_bytes(data)
+    shelf.open()
+    with pytest.raises(ShelfFailed, match="delete the folder"):
+        list(shelf.under(FACTS, b""))

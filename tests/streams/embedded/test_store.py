@@ -21,6 +21,7 @@ from streams.embedded import (
     StoreFailed,
     TopicMismatch,
     UnknownTopic,
+    schema,
 )
 from streams.embedded.schema import require_sqlite
 
@@ -84,6 +85,30 @@ def test_processes_that_append_at_the_same_time_never_share_an_offset(tmp_path: 
     for name in (b"a", b"b", b"c"):
         mine = [value for value in values if value and value.startswith(name + b" ")]
         assert mine == [b"%s %d" % (name, number) for number in range(200)]
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_file_that_another_process_is_making_is_no_foreign_one(tmp_path: Path, looks: int) -> None:
+    path = tmp_path / "broker.db"
+
+    class Watched:
+        """A connection; another one makes the file after so many looks at it."""
+
+        looks = 0
+
+        def __init__(self) -> None:
+            self.connection = apsw.Connection(str(path))
+
+        def pragma(self, name: str) -> object:
+            if self.looks == looks:
+                Store.open(path).close()
+            self.looks += 1
+            return self.connection.pragma(name)
+
+    watched = Watched()
+    schema._refuse_foreign(watched, path)  # type: ignore[arg-type]
+    assert watched.looks == 3
+    watched.connection.close()
 
 
 def test_a_batch_with_one_bad_record_leaves_nothing(store: Store) -> None:
