@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import NamedTuple
 
 from coding.claim import BilledDrug, ClaimLine, CodeAtStake, CodedEncounter, Finding, Role, Status
@@ -97,8 +96,8 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
     service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
     status = status_of(tuple([kind for kind, _ in about])) if about else READY
     entry, first, ids, site = told.codes[code], service.given[0].administration, service.ids, service.site
-    how = f"{day.toordinal()}\x1f{site}\x1f{code}\x1f{draft.units}\x1f{status}\x1f{draft.minutes}"
-    content = "\x1f".join((told.encounter_id, how, *modifiers, *ids))
+    numbers = f"{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}"
+    content = "\x1f".join((told.encounter_id, numbers, site, code, status, *modifiers, *ids))
     ordinal = told.seen[content] = told.seen.get(content, 0) + 1
     return ClaimLine(
         claim_line_id=short_id(content if ordinal == 1 else f"{content}\x1e{ordinal}"),
@@ -114,7 +113,7 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
         drug=first.drug,
         minutes=draft.minutes,
         administration_ids=ids,
-        message_control_ids=told.controls[ids[0]] if len(ids) == 1 else _controls(ids, told.controls),
+        message_control_ids=_controls(ids, told.controls),
         reasons=draft.reasons,
         findings=tuple([told.findings[one] for one in about]) if about else (),
     )
@@ -185,6 +184,8 @@ def add_stakes(stakes: dict[About, list[CodeAtStake]], drugs: Iterable[DrugDraft
 
 def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
     """Return the control ids of the messages behind administrations."""
+    if len(ids) == 1:
+        return controls[ids[0]]
     return tuple(dict.fromkeys([control for one in ids for control in controls[one]]))
 
 
@@ -225,6 +226,6 @@ def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], c
 
 def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
     """Demand that every administration ends in a line or in a finding."""
-    told = set(chain.from_iterable([line.administration_ids for line in coded.lines]))
-    told.update(chain.from_iterable([finding.administration_ids for finding in coded.findings]))
+    told: set[str] = set()
+    told.update(*[line.administration_ids for line in coded.lines], *[one.administration_ids for one in coded.findings])
     assert controls.keys() <= told, f"{len(controls.keys() - told)} administrations end nowhere"
