@@ -65,7 +65,7 @@ def _growth() -> Table:
     seconds: dict[int, list[float]] = {size: [] for size in SIZES}
     for _ in range(ROUNDS):
         for size, one in encounters.items():
-            times = max(1, 120 // size)
+            times = max(1, 1200 // size)
             began = time.process_time()
             for _ in range(times):
                 coding.code_encounter(one, policy, formulary)
