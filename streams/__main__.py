@@ -22,6 +22,7 @@ COMMANDS = {
     "project": "keeps the read model of the pages up to date",
     "send": "send HL7 files over MLLP",
     "encounter": "close, reopen, recode, document an encounter",
+    "deliver": "charges to a billing system: DFT over MLLP, CSV, 837, FHIR",
     "topics": "what lies on the broker: counts, lag, records",
     "dead-letters": "what could not be used, why and where; sending it again",
     "import": "a quarterly CMS table into the site's store",

@@ -366,6 +366,11 @@ def _is_about(about: bytes, control_id: bytes) -> bool:
     return not about or not control_id or about == control_id or is_cut
 
 
+def answer_code(answer: bytes) -> str:
+    """MSA-1 of an answer; empty when it has none."""
+    return _acknowledges(answer)[0]
+
+
 def _acknowledges(answer: bytes) -> tuple[str, bytes]:
     """MSA-1 and MSA-2 of an answer; empty when it has no MSA."""
     separator = answer[3:4]
