@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from coding.tables import engine_numbers
 
-ID_BYTES = engine_numbers()["id_length"] // 2
+ID_BYTES = engine_numbers()["id_bytes"]
 
 
 def short_id(*content: str) -> str:
