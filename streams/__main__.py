@@ -23,6 +23,7 @@ COMMANDS = {
     "send": "send HL7 files over MLLP",
     "encounter": "close, reopen, recode, document an encounter",
     "deliver": "charges to a billing system: DFT over MLLP, CSV, 837, FHIR",
+    "recode": "what past encounters come to under other rules",
     "topics": "what lies on the broker: counts, lag, records",
     "dead-letters": "what could not be used, why and where; sending it again",
     "import": "a quarterly CMS table into the site's store",

@@ -16,7 +16,7 @@ def together(encounters: Sequence[coding.Encounter]) -> list[list[coding.Encount
     """
     groups: list[tuple[list[coding.Encounter], set[tuple[str, ...]]]] = []
     for encounter in encounters:
-        marks = {(*_claim(encounter), day.isoformat()) for day in _dates(encounter)}
+        marks = {(*_claim(encounter), day.isoformat()) for day in dates_of(encounter)}
         meeting = [group for group in groups if group[1] & marks]
         members = [one for group in meeting for one in group[0]] + [encounter]
         joined = members, marks.union(*(group[1] for group in meeting))
@@ -30,7 +30,7 @@ def _claim(encounter: coding.Encounter) -> Iterable[str]:
     return encounter.patient_id_authority, encounter.patient_id, encounter.setting.value, encounter.payer
 
 
-def _dates(encounter: coding.Encounter) -> set[date]:
+def dates_of(encounter: coding.Encounter) -> set[date]:
     """The local dates on which its services began; none of a visit that was cancelled."""
     if encounter.is_cancelled:
         return set()

@@ -12,9 +12,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
 from streams.kafka_access import client_options
-from streams.provision import open_store
+from streams.provision import broker_path, open_store
 from streams.reading import stored
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
+
+_AT_ONCE = 2000  # records
 
 Positions = Mapping[tuple[str, int], int]
 
@@ -51,6 +53,19 @@ async def follower_of(settings: Settings, topics: tuple[str, ...]) -> AsyncItera
         yield KafkaFollower(consumer, pairs)
     finally:
         await consumer.stop()
+
+
+async def each_record(settings: Settings, *topics: str) -> AsyncIterator[StoredRecord]:
+    """Everything that lies on the topics now, in order within a partition. Raises SettingsError without a broker."""
+    if settings.is_embedded and not broker_path(settings).exists():
+        raise SettingsError(
+            f"setting 'broker': there is no broker file {broker_path(settings)}; `dripcode run` makes it"
+        )
+    async with follower_of(settings, topics) as follower:
+        await follower.go_to({})
+        while await follower.behind() > 0:
+            for record in await follower.take(_AT_ONCE):
+                yield record
 
 
 @dataclass
