@@ -115,6 +115,7 @@ def encounter(gathered: Gathered, visit: Visit, site: Site, who: Who, doubts: It
         patient_id=patient_id,
         patient_id_authority=authority,
         facility=visit.facility,
+        location=visit.location,
         setting=site.setting,
         payer=next((site.payers[name] for name in visit.insurance if name in site.payers), site.payer),
         place_of_service=site.place_of_service,

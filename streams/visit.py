@@ -16,6 +16,7 @@ from streams.patient_status import status_of
 @dataclass(frozen=True, slots=True)
 class Visit:
     facility: str
+    location: str
     arrived_at: datetime | None
     departed_at: datetime | None
     status_changes: tuple[coding.StatusChange, ...]
@@ -29,11 +30,12 @@ class Visit:
         """The visit as the newest message about each thing tells it. Messages in order of time."""
         departed: datetime | None = None
         is_cancelled = False
-        facility = ""
+        facility = location = ""
         insurance: tuple[str, ...] = ()
         for message in messages:
             visit = message.visit
             facility = visit.facility or facility or message.header.facility
+            location = visit.location or location
             insurance = tuple(name for name in (visit.plan, visit.insurer) if name) or insurance
             departed = None if visit.is_discharge_deleted else exact(visit.discharged) or departed
             for event in message.events:
@@ -47,4 +49,4 @@ class Visit:
                     is_cancelled = True
         status = status_of(messages)
         told = (status.changes, is_cancelled, status.doubts, status.remarks)
-        return cls(facility, status.arrived_at, departed, *told, insurance)
+        return cls(facility, location, status.arrived_at, departed, *told, insurance)

@@ -19,6 +19,10 @@ from streams.topics import Topics
 # What is kept, newest first: a page shows the last weeks, the topics hold the rest.
 KEPT = {(ENCOUNTER, "recent"): 20_000, (LINE, "recent"): 100_000, (DEAD_LETTER, "recent"): 10_000}
 _TRIM_EVERY = 60.0  # seconds
+_LAYOUT = str(shown.LAYOUT).encode()
+# In front of a moment in seconds since 1970, so that one number orders by rank first, then the older first.
+_RANK = 1e11
+_URGENCY = {"hold": 2, "review": 1}
 
 
 def followed(topics: Topics) -> tuple[str, ...]:
@@ -38,8 +42,14 @@ class Projector:
     _trimmed: float = 0.0
 
     async def start(self) -> None:
-        """Go to where the shelf was left."""
+        """Go to where the shelf was left; to the first records when it was left in another layout."""
         self._at = await self.shelf.positions()
+        found = await self.shelf.documents("layout", [""])
+        if found.get("") != _LAYOUT:
+            if self._at:  # else it may be another projector's, that has just begun
+                await self.shelf.clear()
+                self._at = {}
+            await self.shelf.write(Changes(documents={("layout", ""): _LAYOUT}))
         await self.follower.go_to(self._at)
 
     async def rebuild(self) -> None:
@@ -145,9 +155,13 @@ class _Batch:
         is_open = finding["resolved_at"] is None
         opened = datetime.fromisoformat(finding["opened_at"]).timestamp()
         self.changes.put(FINDING, key, shown.encode(finding) if is_open else None)
-        for index in ("open", f"open:{kind}", f"severity:{finding['severity']}"):
-            self.changes.rank(FINDING, index, key, opened if is_open else None)
-        self.changes.rank(FINDING, "kinds", kind, 0)
+        urgency = _URGENCY.get(finding["severity"], 0)
+        at_stake = sum(stake["units"] for stake in finding["codes_at_stake"])
+        orders = {"urgent": urgency * _RANK - opened, "oldest": -opened, "stake": at_stake * _RANK - opened}
+        for order, score in orders.items():
+            for which in (f":kind:{kind}", f":severity:{finding['severity']}", *([""] if urgency else [])):
+                self.changes.rank(FINDING, order + which, key, score if is_open else None)
+        self.changes.rank(FINDING, "kinds", kind, urgency)
 
     def _take_dead_letter(self, record: StoredRecord) -> None:
         letter = shown.DeadLetterShown(
@@ -193,7 +207,7 @@ class _Batch:
             encounter = self.encounters[key]
             self.changes.put(ENCOUNTER, key, shown.encode(encounter))
             self.changes.rank(ENCOUNTER, "recent", key, at)
-            waits = [datetime.fromisoformat(f["opened_at"]).timestamp() for f in encounter.open_findings.values()]
+            waits = [datetime.fromisoformat(f["opened_at"]).timestamp() for f in encounter.waiting]
             self.changes.rank(ENCOUNTER, "waiting", key, min(waits) if waits else None)
             self._lines_of(key, encounter)
 

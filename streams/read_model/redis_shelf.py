@@ -99,20 +99,20 @@ class RedisShelf:
             )
         return [(key.decode(), float(score)) for key, score in rows]
 
-    async def size(self, kind: str, index: str) -> int:
+    async def size(self, kind: str, index: str, window: Window = EVERYTHING) -> int:
         async with self._answering():
-            return int(await self._redis.zcard(self._key("index", kind, index)))
+            return int(await self._redis.zcount(self._key("index", kind, index), *window))
 
-    async def counts(self, series: str, from_minute: int) -> dict[tuple[str, int], float]:
-        found: dict[tuple[str, int], float] = {}
-        async with self._answering():
-            pattern = self._key("counts", series, "*")
-            async for at in self._redis.scan_iter(match=pattern, count=_BATCH):
-                minute = int(at.rpartition(b":")[2])
-                if minute >= from_minute:
-                    numbers = await self._redis.hgetall(at)
-                    found |= {(label.decode(), minute): float(number) for label, number in numbers.items()}
-        return found
+    async def counts(self, series: str, minutes: range) -> dict[tuple[str, int], float]:
+        async with self._answering(), self._redis.pipeline(transaction=False) as pipe:
+            for minute in minutes:
+                pipe.hgetall(self._key("counts", series, str(minute)))
+            found = await pipe.execute()
+        return {
+            (label.decode(), minute): float(number)
+            for minute, numbers in zip(minutes, found, strict=True)
+            for label, number in numbers.items()
+        }
 
     async def trim(self, kind: str, index: str, keep: int) -> int:
         excess = await self.size(kind, index) - keep

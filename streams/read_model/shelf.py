@@ -71,12 +71,12 @@ class Shelf(Protocol):
         """Ids and scores from the highest score down, within the window."""
         ...
 
-    async def size(self, kind: str, index: str) -> int:
-        """How many ids an index has."""
+    async def size(self, kind: str, index: str, window: Window = EVERYTHING) -> int:
+        """How many ids an index has within the window."""
         ...
 
-    async def counts(self, series: str, from_minute: int) -> dict[tuple[str, int], float]:
-        """(label, minute) to how many, from that minute on."""
+    async def counts(self, series: str, minutes: range) -> dict[tuple[str, int], float]:
+        """(label, minute) to how many, in these minutes since 1970."""
         ...
 
     async def trim(self, kind: str, index: str, keep: int) -> int:

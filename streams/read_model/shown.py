@@ -9,7 +9,11 @@ import msgspec
 from streams.claims import Line
 from streams.records import ClosedEncounter
 
+LAYOUT = 2  # of everything on the shelf; what another one left is made anew from the topics
 CLAIM_SETS_KEPT = 20  # versions of one encounter; older ones lie on the topic
+
+HOUR = 3600  # seconds
+DAY, WEEK, HOURS_KEPT = 24, 168, 336  # hours
 
 ENCOUNTER = "encounter"
 FINDING = "finding"
@@ -51,6 +55,11 @@ class EncounterShown(msgspec.Struct):
     def open_findings(self) -> dict[str, Line]:
         return {key: finding for key, finding in self.findings.items() if finding["resolved_at"] is None}
 
+    @property
+    def waiting(self) -> list[Line]:
+        """The open findings that a person must do something about: a notice only tells why."""
+        return [finding for finding in self.open_findings.values() if finding["severity"] != "notice"]
+
     def take_closed(self, closed: ClosedEncounter, at: float, snapshot: bytes) -> None:
         """The encounter closed, or closed again after late news."""
         if closed.version >= self.version:
@@ -79,16 +88,33 @@ class EncounterShown(msgspec.Struct):
 
 
 class SourceShown(msgspec.Struct):
-    """A sender: when it sent last, and how much."""
+    """A sender: when it sent last, how much, and how much in each hour of the last fortnight."""
 
     last_at: float = 0.0  # seconds since 1970
     messages: int = 0
     types: dict[str, int] = msgspec.field(default_factory=dict)
+    hours: dict[int, int] = msgspec.field(default_factory=dict)  # hour since 1970 to messages
 
     def take(self, kind: str, at: float) -> None:
+        hour = int(at // HOUR)
+        if hour not in self.hours:  # another hour has begun: forget what is too old
+            newest = max([hour, *self.hours])
+            self.hours = {known: n for known, n in self.hours.items() if known > newest - HOURS_KEPT}
         self.last_at = max(self.last_at, at)
         self.messages += 1
         self.types[kind] = self.types.get(kind, 0) + 1
+        self.hours[hour] = self.hours.get(hour, 0) + 1
+
+    def usual_gap(self, now: float) -> float:
+        """Seconds between two messages in this hour of a week ago, else of yesterday; 0 when there were none.
+
+        At the turn of an hour the slower of the two counts.
+        """
+        return max(self._usual(int(now // HOUR)), self._usual(int(self.last_at // HOUR)))
+
+    def _usual(self, hour: int) -> float:
+        number = self.hours.get(hour - WEEK) or self.hours.get(hour - DAY) or 0
+        return HOUR / number if number else 0.0
 
 
 class DeadLetterShown(msgspec.Struct):

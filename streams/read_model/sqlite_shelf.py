@@ -89,13 +89,15 @@ class SqliteShelf:
         )
         return self._rows(sql, kind, index, *window, limit, skip)
 
-    async def size(self, kind: str, index: str) -> int:
-        number: int = self._rows("SELECT count(*) FROM rank WHERE kind = ? AND name = ?", kind, index)[0][0]
+    async def size(self, kind: str, index: str, window: Window = EVERYTHING) -> int:
+        sql = "SELECT count(*) FROM rank WHERE kind = ? AND name = ? AND score BETWEEN ? AND ?"
+        number: int = self._rows(sql, kind, index, *window)[0][0]
         return number
 
-    async def counts(self, series: str, from_minute: int) -> dict[tuple[str, int], float]:
-        sql = "SELECT label, minute, number FROM tally WHERE series = ? AND minute >= ?"
-        return {(label, minute): number for label, minute, number in self._rows(sql, series, from_minute)}
+    async def counts(self, series: str, minutes: range) -> dict[tuple[str, int], float]:
+        sql = "SELECT label, minute, number FROM tally WHERE series = ? AND minute >= ? AND minute < ?"
+        rows = self._rows(sql, series, minutes.start, minutes.stop)
+        return {(label, minute): number for label, minute, number in rows}
 
     async def trim(self, kind: str, index: str, keep: int) -> int:
         excess = await self.size(kind, index) - keep

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import msgspec
+
 from streams import records
 from streams.claims import Line
 from streams.read_model import shown
 from streams.read_model.notices import Notice, read_notices
-from streams.read_model.shelf import EVERYTHING, Shelf
+from streams.read_model.shelf import EVERYTHING, Shelf, Window
 from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, SOURCE, TALLY, EncounterShown
 from streams.topics import Topics
 
@@ -48,12 +50,15 @@ class SourceRow:
     last_at: float
     messages: int
     types: Mapping[str, int]
-    usual_gap: float  # seconds between messages over the last hours; 0 when it cannot be told
+    usual_gap: float  # seconds between two messages at this hour; 0 when nothing was sent at it before
     silence: float  # seconds since the last one
 
     @property
     def is_silent(self) -> bool:
-        """Silent for more than three times its usual gap, and for more than a minute."""
+        """For more than three times the gap that is usual at this hour, and for more than a minute.
+
+        A source without a usual gap is not called silent: its first day, or a day on which it never sends.
+        """
         return self.silence > max(3 * self.usual_gap, MINUTE) if self.usual_gap else False
 
 
@@ -127,30 +132,30 @@ def quantile(buckets: Mapping[float, float], q: float) -> float:
 async def throughput(shelf: Shelf, topics: Topics, minutes: int = 60) -> Throughput:
     """The front page over the last `minutes`."""
     now = time.time()
-    first = int(now) // MINUTE - minutes + 1
-    outcomes = await shelf.counts("outcome", first)
+    shown_minutes = range(int(now) // MINUTE - minutes + 1, int(now) // MINUTE + 1)
+    outcomes = await shelf.counts("outcome", shown_minutes)
     closed: dict[str, float] = {}
-    for (cause, _), number in (await shelf.counts("closed", first)).items():
+    for (cause, _), number in (await shelf.counts("closed", shown_minutes)).items():
         closed[cause] = closed.get(cause, 0) + number
     return Throughput(
         at=now,
         balance=await balance(shelf, topics),
-        received=_series(await shelf.counts("received", first), first, minutes),
-        applied=_series({at: n for at, n in outcomes.items() if at[0] == "applied"}, first, minutes),
-        lines=_series(await shelf.counts("lines", first), first, minutes),
+        received=_series(await shelf.counts("received", shown_minutes), shown_minutes),
+        applied=_series({at: n for at, n in outcomes.items() if at[0] == "applied"}, shown_minutes),
+        lines=_series(await shelf.counts("lines", shown_minutes), shown_minutes),
         closed=closed,
         sources=await _sources(shelf, now),
         processes=read_notices(await shelf.notices()),
         dead_letters=await dead_letters(shelf, 20),
-        findings={level: await shelf.size(FINDING, f"severity:{level}") for level in ("hold", "review", "notice")},
+        findings={level: await shelf.size(FINDING, f"oldest:severity:{level}") for level in SEVERITIES},
         encounters_waiting=await shelf.size(ENCOUNTER, "waiting"),
     )
 
 
-def _series(counts: Mapping[tuple[str, int], float], first: int, minutes: int) -> list[tuple[int, float]]:
-    by_minute = dict.fromkeys(range(first, first + minutes), 0.0)
+def _series(counts: Mapping[tuple[str, int], float], minutes: range) -> list[tuple[int, float]]:
+    by_minute = dict.fromkeys(minutes, 0.0)
     for (_, minute), number in counts.items():
-        by_minute[minute] = by_minute.get(minute, 0.0) + number
+        by_minute[minute] += number
     return sorted(by_minute.items())
 
 
@@ -170,17 +175,11 @@ async def balance(shelf: Shelf, topics: Topics) -> Balance:
 
 async def _sources(shelf: Shelf, now: float) -> list[SourceRow]:
     names = [name for name, _ in await shelf.ranked(SOURCE, "last", 1000)]
-    hours = 6
-    counts: dict[str, tuple[float, int]] = {}
-    for (name, minute), number in (await shelf.counts("received", int(now) // MINUTE - hours * 60)).items():
-        so_far, since = counts.get(name, (0.0, minute))
-        counts[name] = so_far + number, min(since, minute)
     rows = []
     for name, value in (await shelf.documents(SOURCE, names)).items():
         source = shown.decode_source(value)
-        number, since = counts.get(name, (0.0, 0))
-        gap = (source.last_at - since * MINUTE) / number if number > 1 else 0.0
-        rows.append(SourceRow(name, source.last_at, source.messages, source.types, gap, max(0.0, now - source.last_at)))
+        silence = max(0.0, now - source.last_at)
+        rows.append(SourceRow(name, source.last_at, source.messages, source.types, source.usual_gap(now), silence))
     return sorted(rows, key=lambda row: row.name)
 
 
@@ -196,31 +195,66 @@ async def dead_letters(shelf: Shelf, limit: int, reason: str = "") -> list[DeadL
 
 # -- work queue --------------------------------------------------------------------------------------------------
 
+SEVERITIES = ("hold", "review", "notice")
+ORDERS = ("urgent", "oldest", "stake")  # what holds a line first; as they came; most units at stake first
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which open findings: those of a kind, or of a severity, or all but notices, which ask for nothing."""
+
+    kind: str = ""
+    severity: str = ""
+    order: str = ORDERS[0]
+
+    @property
+    def index(self) -> str:
+        narrowed = f":kind:{self.kind}" if self.kind else f":severity:{self.severity}" if self.severity else ""
+        return (self.order if self.order in ORDERS else ORDERS[0]) + narrowed
+
+
+class Where(msgspec.Struct):
+    """Where to ask about an encounter, of its snapshot."""
+
+    facility: str = ""
+    location: str = ""
+
+
+_decode_where = msgspec.json.Decoder(Where | None).decode
+
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """A page of open findings, the oldest first, and how many there are by kind."""
+    """A page of open findings with where they are from, and how many there are by kind."""
 
-    findings: Sequence[Line]
+    findings: Sequence[tuple[Line, Where]]
     total: int
     kinds: Mapping[str, int]
 
 
-async def work_queue(shelf: Shelf, *, kind: str = "", severity: str = "", skip: int = 0, limit: int = 50) -> WorkQueue:
-    """Open findings of one kind, or of one severity, or all."""
-    index = f"open:{kind}" if kind else f"severity:{severity}" if severity else "open"
-    total = await shelf.size(FINDING, index)
-    # Ranked from the newest down; a person begins with the oldest.
-    low = max(0, total - skip - limit)
-    keys = [key for key, _ in await shelf.ranked(FINDING, index, total - skip - low, skip=low)]
+async def work_queue(shelf: Shelf, which: Which, *, skip: int = 0, limit: int = 50) -> WorkQueue:
+    """A page of those open findings."""
+    keys = [key for key, _ in await shelf.ranked(FINDING, which.index, limit, skip=skip)]
     found = await shelf.documents(FINDING, keys)
-    kinds = {name: await shelf.size(FINDING, f"open:{name}") for name in await _kinds(shelf)}
-    findings = [shown.decode_json(found[key]) for key in reversed(keys) if key in found]
-    return WorkQueue(findings, total, {name: number for name, number in kinds.items() if number})
+    findings: list[Line] = [shown.decode_json(found[key]) for key in keys if key in found]
+    where = await _where(shelf, {finding["encounter_id"] for finding in findings})
+    return WorkQueue(
+        [(finding, where.get(finding["encounter_id"], Where())) for finding in findings],
+        await shelf.size(FINDING, which.index),
+        await _kinds(shelf),
+    )
 
 
-async def _kinds(shelf: Shelf) -> list[str]:
-    return sorted(key for key, _ in await shelf.ranked(FINDING, "kinds", 1000))
+async def _where(shelf: Shelf, encounter_ids: Iterable[str]) -> dict[str, Where]:
+    found = await shelf.documents(ENCOUNTER, sorted(encounter_ids))
+    return {key: _decode_where(shown.decode_encounter(value).encounter) or Where() for key, value in found.items()}
+
+
+async def _kinds(shelf: Shelf) -> dict[str, int]:
+    """How many are open of each kind, those that hold first."""
+    names = [key for key, _ in await shelf.ranked(FINDING, "kinds", 1000)]
+    sizes = {name: await shelf.size(FINDING, f"oldest:kind:{name}") for name in names}
+    return {name: size for name, size in sizes.items() if size}
 
 
 # -- encounter and claim lines -----------------------------------------------------------------------------------
@@ -232,20 +266,48 @@ async def encounter_shown(shelf: Shelf, encounter_id: str) -> EncounterShown | N
     return shown.decode_encounter(found[encounter_id]) if encounter_id in found else None
 
 
-async def claim_lines(
-    shelf: Shelf, *, code: str = "", days: tuple[date, date] | None = None, skip: int = 0, limit: int = 100
-) -> tuple[list[Line], int]:
-    """Lines that stand, of one code or all, newest service date first (by coding time without code and days)."""
-    index = f"code:{code}" if code else "day" if days else "recent"
-    window = (float(days[0].toordinal()), float(days[1].toordinal())) if days else EVERYTHING
-    ranked = await shelf.ranked(LINE, index, limit, skip=skip, window=window)
-    total = await shelf.size(LINE, index) if days is None else await _size_within(shelf, index, window)
+@dataclass(frozen=True, slots=True)
+class LinesOf:
+    """Which lines that stand: of one code or all, served within days or ever."""
+
+    code: str = ""
+    days: tuple[date, date] | None = None
+
+    @property
+    def index(self) -> str:
+        return f"code:{self.code}" if self.code else "day" if self.days else "recent"
+
+    @property
+    def window(self) -> Window:
+        return (float(self.days[0].toordinal()), float(self.days[1].toordinal())) if self.days else EVERYTHING
+
+
+async def claim_lines(shelf: Shelf, which: LinesOf, *, skip: int = 0, limit: int = 100) -> tuple[list[Line], int]:
+    """A page of them and how many there are: newest service date first, without code and days newest coded first."""
+    ranked = await shelf.ranked(LINE, which.index, limit, skip=skip, window=which.window)
     found = await shelf.documents(LINE, [key for key, _ in ranked])
-    return [shown.decode_json(found[key]) for key, _ in ranked if key in found], total
+    lines = [shown.decode_json(found[key]) for key, _ in ranked if key in found]
+    return lines, await shelf.size(LINE, which.index, which.window)
 
 
-async def _size_within(shelf: Shelf, index: str, window: tuple[float, float]) -> int:
-    return len(await shelf.ranked(LINE, index, 1_000_000, window=window))
+class _Counted(msgspec.Struct):
+    status: str
+    units: int
+
+
+_decode_counted = msgspec.json.Decoder(_Counted).decode
+ADDED_UP_MOST = 10_000  # lines
+
+
+async def units_by_status(shelf: Shelf, which: LinesOf) -> dict[str, tuple[int, int]]:
+    """Lines and units of those lines by status; of the first ADDED_UP_MOST of them."""
+    keys = [key for key, _ in await shelf.ranked(LINE, which.index, ADDED_UP_MOST, window=which.window)]
+    sums: dict[str, tuple[int, int]] = {}
+    for value in (await shelf.documents(LINE, keys)).values():
+        line = _decode_counted(value)
+        lines, units = sums.get(line.status, (0, 0))
+        sums[line.status] = lines + 1, units + line.units
+    return sums
 
 
 def difference(before: Iterable[Line], after: Iterable[Line]) -> dict[str, list[dict[str, Any]]]:

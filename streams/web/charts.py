@@ -8,21 +8,27 @@ from datetime import datetime
 import pygal
 from pygal.style import Style
 
+from streams.web.show import number
+
 _STYLE = Style(
     background="transparent",
     plot_background="transparent",
     foreground="var(--ink)",
     foreground_strong="var(--ink)",
     foreground_subtle="var(--faint)",
-    opacity=".25",
+    guide_stroke_color="var(--line)",
+    guide_stroke_dasharray="none",
+    major_guide_stroke_color="var(--line)",
+    major_guide_stroke_dasharray="none",
+    opacity=".18",
     opacity_hover=".4",
-    colors=("#1667a8", "#b3500b", "#2b7a3d", "#7a3fa0"),
+    colors=("var(--chart-1)", "var(--chart-2)", "var(--chart-3)"),
     font_family="inherit",
     label_font_size=13,
     major_label_font_size=13,
     legend_font_size=14,
 )
-_LABELS_MOST = 7
+_LABELS_MOST = 6
 
 
 def lines_chart(series: Mapping[str, Sequence[tuple[float, float]]], title: str, *, seconds: bool = False) -> str:
@@ -33,12 +39,17 @@ def lines_chart(series: Mapping[str, Sequence[tuple[float, float]]], title: str,
         width=900,
         height=260,
         margin=6,
+        margin_right=26,
         show_dots=False,
         fill=True,
         show_legend=len(series) > 1,
         legend_at_bottom=True,
         include_x_axis=True,
         show_minor_x_labels=False,
+        truncate_label=-1,
+        min_scale=2,
+        max_scale=4,
+        value_formatter=number,
         disable_xml_declaration=True,
         pretty_print=False,
         explicit_size=False,

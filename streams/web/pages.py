@@ -62,15 +62,14 @@ async def health(request: web.Request) -> Handled:
 
 
 async def queue(request: web.Request) -> Handled:
-    """The work queue: open findings, the oldest first."""
+    """The work queue: open findings, what holds a line first."""
     _need_analyst(request)
-    kind, severity = request.query.get("kind", ""), request.query.get("severity", "")
+    which = views.Which(**{name: request.query.get(name, "") for name in ("kind", "severity", "order")})
     start = _whole(request.query.get("start", "0"))
-    found = await views.work_queue(request.app[SHELF], kind=kind, severity=severity, skip=start, limit=_ROWS)
-    request.app[AUDIT].note(person_of(request).name, "looked at the work queue")
-    return show.page(
-        request, "queue.html", queue=found, kind=kind, severity=severity, start=start, rows=_ROWS, query=request.query
-    )
+    found = await views.work_queue(request.app[SHELF], which, skip=start, limit=_ROWS)
+    if not show.is_part(request):
+        request.app[AUDIT].note(person_of(request).name, "looked at the work queue")
+    return show.page(request, "queue.html", queue=found, which=which, start=start, rows=_ROWS, query=request.query)
 
 
 async def encounter(request: web.Request) -> Handled:
@@ -79,28 +78,38 @@ async def encounter(request: web.Request) -> Handled:
     return await _encounter(request, request.match_info["encounter_id"])
 
 
-async def _encounter(request: web.Request, encounter_id: str, problem: str = "", said: str = "") -> Handled:
+async def _encounter(request: web.Request, encounter_id: str, problem: str = "") -> Handled:
     shown = await views.encounter_shown(request.app[SHELF], encounter_id)
     if shown is None:
         return show.page(request, "unknown.html", status=404, encounter_id=encounter_id)
-    request.app[AUDIT].note(person_of(request).name, "looked", encounter_id)
+    if not show.is_part(request):
+        request.app[AUDIT].note(person_of(request).name, "looked", encounter_id)
     snapshot = decode_json(bytes(shown.encounter))
     lines = list(shown.newest.standing.values()) if shown.newest else []
     versions = []
     for before, after in zip([None, *shown.claim_sets], shown.claim_sets, strict=False):
         changed = views.difference(before.standing.values() if before else (), after.standing.values())
         versions.append((after, changed))
+    without_stop = {
+        identity
+        for finding in shown.waiting
+        if "stopped" in show.missing(finding["kind"])
+        for identity in finding["administration_ids"]
+    }
     return show.page(
         request,
         "encounter.html",
         status=400 if problem else 200,
         shown=shown,
+        waiting=sorted(shown.waiting, key=lambda one: (one["severity"], one["opened_at"])),
+        others=[one for one in shown.findings.values() if one["resolved_at"] or one["severity"] == "notice"],
         encounter=snapshot,
-        timeline=timeline_of(snapshot, lines) if snapshot else None,
+        timeline=timeline_of(snapshot, lines, without_stop) if snapshot else None,
         lines=sorted(lines, key=lambda line: line["line_number"]),
         versions=versions[::-1],
         problem=problem,
-        said=said or request.query.get("said", ""),
+        said=request.query.get("said", ""),
+        said_at=_whole(request.query.get("version", "0")),
     )
 
 
@@ -138,7 +147,7 @@ async def document(request: web.Request) -> Handled:
         )
     did = "documented a stop" if stop else "resolved a finding"
     request.app[AUDIT].note(who, did, encounter_id, why=form["why"], finding_id=form.get("finding_id", ""))
-    raise web.HTTPSeeOther(request.rel_url.with_query(said="stop" if stop else "resolved"))
+    raise web.HTTPSeeOther(request.rel_url.with_query(said="stop" if stop else "resolved", version=str(shown.version)))
 
 
 async def _is_stored(request: web.Request, record: Record) -> bool:
@@ -169,13 +178,19 @@ def _stop(form: Mapping[str, str], encounter: Mapping[str, Any]) -> tuple[dateti
 async def lines(request: web.Request) -> Handled:
     """Claim lines that stand, by code and days of service."""
     _need_analyst(request)
-    code, days = request.query.get("code", "").strip().upper(), _days(request.query)
-    start = _whole(request.query.get("start", "0"))
-    found, total = await views.claim_lines(request.app[SHELF], code=code, days=days, skip=start, limit=_ROWS)
+    which, start = _lines_of(request.query), _whole(request.query.get("start", "0"))
+    shelf = request.app[SHELF]
+    found, total = await views.claim_lines(shelf, which, skip=start, limit=_ROWS)
+    sums = await views.units_by_status(shelf, which) if total <= views.ADDED_UP_MOST else {}
     request.app[AUDIT].note(person_of(request).name, "looked at claim lines")
     return show.page(
-        request, "lines.html", lines=found, total=total, code=code, query=request.query, start=start, rows=_ROWS
-    )
+        request, "lines.html", lines=found, total=total, sums=sums, code=which.code, query=request.query, start=start,
+        rows=_ROWS,
+    )  # fmt: skip
+
+
+def _lines_of(query: Mapping[str, str]) -> views.LinesOf:
+    return views.LinesOf(query.get("code", "").strip().upper(), _days(query))
 
 
 _COLUMNS = (
@@ -188,8 +203,7 @@ _COLUMNS = (
 async def export(request: web.Request) -> Handled:
     """The same lines as CSV, all of them."""
     _need_analyst(request)
-    code = request.query.get("code", "").strip().upper()
-    found, _ = await views.claim_lines(request.app[SHELF], code=code, days=_days(request.query), limit=_EXPORT_MOST)
+    found, _ = await views.claim_lines(request.app[SHELF], _lines_of(request.query), limit=_EXPORT_MOST)
     request.app[AUDIT].note(person_of(request).name, "exported claim lines", lines=str(len(found)))
     text = io.StringIO()
     writer = csv.writer(text)

@@ -1,10 +1,13 @@
-"""Putting values before a person: templates, and how times, ages and numbers are written."""
+"""Putting values before a person: templates, and how times, ages, numbers and names are written."""
 
 from __future__ import annotations
 
 import time
+import tomllib
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
@@ -20,11 +23,16 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "has_login": request.app[PEOPLE] is not None,
         "path": request.path,
         "now": time.time(),
-        "is_part": "part" in request.query,
+        "is_part": is_part(request),
     }
     return web.Response(
         text=environment.get_template(template).render(**values), content_type="text/html", status=status
     )
+
+
+def is_part(request: web.Request) -> bool:
+    """Whether a page that stands open asks for its changing part."""
+    return "part" in request.query
 
 
 def age(seconds: float) -> str:
@@ -53,9 +61,10 @@ def clock(at: float | str | None) -> str:
 
 def number(value: float) -> str:
     """With thin spaces between thousands; one decimal below ten when there is one."""
-    if value and abs(value) < 10 and value != int(value):
-        return f"{value:.1f}"
-    return f"{value:,.0f}".replace(",", "\u202f")
+    tenths = round(value, 1)
+    if abs(tenths) < 10 and tenths != int(tenths):
+        return f"{tenths:.1f}"
+    return f"{round(value):,}".replace(",", "\u202f")
 
 
 def milliseconds(seconds: float) -> str:
@@ -64,8 +73,41 @@ def milliseconds(seconds: float) -> str:
 
 
 def words(text: str) -> str:
-    """An id such as NO_STOP or in_three_parts as words."""
+    """An id such as additional_hour as words."""
     return text.replace("_", " ").lower()
+
+
+def label(kind: str) -> str:
+    """What a person calls a kind of finding."""
+    return _labels()["label"].get(kind) or words(kind)
+
+
+def missing(kind: str) -> str:
+    """Which message is missing where there is a finding of this kind; "" when none is."""
+    return _labels()["missing"].get(kind, "")
+
+
+@cache
+def _labels() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads((files("streams.web") / "labels.toml").read_text())
+
+
+def sender(name: str) -> str:
+    """A sender as its messages call it: MSH-3 and MSH-4, either of which may be empty."""
+    application, bar, facility = name.partition("|")
+    if not bar:
+        return name
+    return " | ".join(part or "\u2013" for part in (application, facility)) if name != "|" else "(names no sender)"
+
+
+def severity(level: str) -> str:
+    """How much a finding matters."""
+    return {"hold": "holds a line", "review": "asks for a look", "notice": "informs"}.get(level, level)
+
+
+def at_stake(stakes: list[dict[str, Any]]) -> str:
+    """Codes and units that depend on a finding."""
+    return ", ".join(f"{stake['code']}\u00d7{stake['units']}" for stake in stakes)
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
@@ -75,4 +117,9 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "number": number,
     "milliseconds": milliseconds,
     "words": words,
+    "label": label,
+    "missing": missing,
+    "sender": sender,
+    "severity": severity,
+    "at_stake": at_stake,
 }

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 _OPEN_MINUTES = 15  # how wide a run is drawn whose stop is not documented
 _LABELS_MOST = 12
+_STEPS = (1, 2, 3, 4, 6, 12, 24, 48, 168, 24 * 28, 24 * 365)  # hours between labels
+_NARROWEST = 0.4  # percent: what is shorter must be seen all the same
+_Times = tuple[datetime | None, datetime | None]
+_AT_A_MOMENT = ("push", "injection")  # a stop is not asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One run. `left` and `width` in percent of the axis; without a stop it is drawn open."""
+    """One run. `left` and `width` in percent of the axis.
+
+    `kind` is run, open (no stop), moment (no stop needed), or unbegun: no start, and `start` is the stop.
+    """
 
     left: float
     width: float
     start: datetime
     stop: datetime | None
+    kind: str
+    with_dates: bool
 
     @property
     def text(self) -> str:
-        until = f"{self.stop:%H:%M}" if self.stop else "no stop"
-        return f"{self.start:%H:%M}\u2013{until}"
+        written = "%b %-d %H:%M" if self.with_dates else "%H:%M"
+        if self.kind == "moment":
+            return f"{self.start:{written}}"
+        if self.kind == "unbegun":
+            return f"no start\u2013{self.start:{written}}"
+        until = f"{self.stop:{written}}" if self.stop else "no stop"
+        return f"{self.start:{written}}\u2013{until}"
 
     @property
     def minutes(self) -> int | None:
@@ -39,8 +53,11 @@ class Row:
     how: str
     bars: Sequence[Bar]
     message_control_ids: Sequence[str]
-    lacks_stop: bool
     codes: Sequence[str]
+
+    @property
+    def lacks_stop(self) -> bool:
+        return any(bar.kind == "open" for bar in self.bars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +66,89 @@ class Timeline:
 
     sites: Mapping[str, Sequence[Row]]
     labels: Sequence[tuple[float, str]]
+    rows: Mapping[str, Row] = field(default_factory=dict)  # by administration id
 
 
-def timeline_of(encounter: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Timeline:
-    """The bars of a closed encounter (its JSON) and, on each row, the codes that pay for it."""
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """From a whole hour to a whole hour."""
+
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def over(cls, times: Sequence[datetime]) -> _Axis:
+        first, last = min(times), max(times) + timedelta(minutes=_OPEN_MINUTES)
+        start = first.replace(minute=0, second=0, microsecond=0)
+        end = last.replace(minute=0, second=0, microsecond=0)
+        return cls(start, end if end == last else end + timedelta(hours=1))
+
+    def place(self, moment: datetime) -> float:
+        return 100 * (moment - self.first).total_seconds() / (self.last - self.first).total_seconds()
+
+    def bar(self, start: datetime, stop: datetime | None, kind: str) -> Bar:
+        end = stop or (start + timedelta(minutes=_OPEN_MINUTES) if kind == "open" else start)
+        left = min(self.place(start), 100 - _NARROWEST)
+        width = max(_NARROWEST, self.place(end) - left)
+        return Bar(round(left, 3), round(width, 3), start, stop, kind, self.first.date() != self.last.date())
+
+    def labels(self) -> list[tuple[float, str]]:
+        hours = round((self.last - self.first).total_seconds() / 3600)
+        step = next((step for step in _STEPS if hours / step <= _LABELS_MOST), -(-hours // _LABELS_MOST))
+        found = []
+        for hour in range(0, hours + 1, step):
+            at = self.first + timedelta(hours=hour)
+            is_new_day = hour == 0 or at.date() != (at - timedelta(hours=step)).date()
+            text = f"{at:%b %-d}" if step >= 24 else f"{at:%b %-d %H:%M}" if is_new_day else f"{at:%H:%M}"
+            found.append((round(100 * hour / hours, 3), text))
+        return found
+
+
+def timeline_of(
+    encounter: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], without_stop: Collection[str] = ()
+) -> Timeline:
+    """The bars of a closed encounter (its JSON) and, on each row, the codes that pay for it.
+
+    Args:
+        without_stop: administration ids that findings call without a stop.
+    """
     drawn = [(given, _times(given)) for given in encounter["administrations"]]
-    ends = [end for _, runs in drawn for start, stop in runs for end in (start, stop or start)]
-    if not ends:
-        return Timeline({"": [_row(given, [], lines) for given, _ in drawn]} if drawn else {}, [])
-    first, last = _whole_hours(min(ends), max(ends) + timedelta(minutes=_OPEN_MINUTES))
-    span = (last - first).total_seconds()
-
-    def bar(start: datetime, stop: datetime | None) -> Bar:
-        end = stop or start + timedelta(minutes=_OPEN_MINUTES)
-        left = 100 * (start - first).total_seconds() / span
-        return Bar(round(left, 3), round(max(0.4, 100 * (end - start).total_seconds() / span), 3), start, stop)
-
+    ends = [end for _, runs in drawn for start, stop in runs for end in (start, stop) if end]
+    axis = _Axis.over(ends) if ends else None
     sites: dict[str, list[Row]] = {}
-    for given, runs in sorted(drawn, key=lambda pair: min((start for start, _ in pair[1]), default=last)):
-        row = _row(given, [bar(*run) for run in runs], lines)
-        sites.setdefault(given.get("access_site") or "", []).append(row)
-    return Timeline(sites, _labels(first, last))
+    for given, runs in sorted(drawn, key=lambda pair: _order(pair[1])):
+        kind = _kind_without_stop(given, without_stop)
+        bars = [_bar(axis, run, kind) for run in runs] if axis else []
+        sites.setdefault(given.get("access_site") or "", []).append(_row(given, bars, lines))
+    rows = {row.administration_id: row for of_site in sites.values() for row in of_site}
+    return Timeline(sites, axis.labels() if axis else [], rows)
 
 
-def _times(given: Mapping[str, Any]) -> list[tuple[datetime, datetime | None]]:
-    found = []
-    for run in given["runs"]:
-        start, stop = (datetime.fromisoformat(run[name]) if run[name] else None for name in ("start", "stop"))
-        if start is not None or stop is not None:
-            found.append((start or stop, stop if start is not None else None))
-    return [(start, stop) for start, stop in found if start is not None]
+def _order(runs: Sequence[_Times]) -> tuple[bool, float]:
+    """By the first time; what has none comes last."""
+    return not runs, min((at.timestamp() for run in runs for at in run if at), default=0.0)
+
+
+def _bar(axis: _Axis, run: _Times, kind: str) -> Bar:
+    start, stop = run
+    if start is None:
+        assert stop is not None
+        return axis.bar(stop, None, "unbegun")
+    return axis.bar(start, stop, "run" if stop else kind)
+
+
+def _kind_without_stop(given: Mapping[str, Any], without_stop: Collection[str]) -> str:
+    is_open = given["administration_id"] in without_stop or given.get("method") == "infusion"
+    return "open" if is_open and given.get("method") not in _AT_A_MOMENT else "moment"
+
+
+def _times(given: Mapping[str, Any]) -> list[_Times]:
+    """Its runs that have a time."""
+    runs = [
+        [datetime.fromisoformat(run[name]) if run[name] else None for name in ("start", "stop")]
+        for run in given["runs"]
+    ]
+    return [(start, stop) for start, stop in runs if start or stop]
 
 
 def _row(given: Mapping[str, Any], bars: Sequence[Bar], lines: Sequence[Mapping[str, Any]]) -> Row:
@@ -91,23 +161,5 @@ def _row(given: Mapping[str, Any], bars: Sequence[Bar], lines: Sequence[Mapping[
         how=how.replace("_", " "),
         bars=bars,
         message_control_ids=given.get("message_control_ids", ()),
-        lacks_stop=any(bar.stop is None for bar in bars) and given.get("method") != "push",
         codes=codes,
     )
-
-
-def _whole_hours(first: datetime, last: datetime) -> tuple[datetime, datetime]:
-    start = first.replace(minute=0, second=0, microsecond=0)
-    end = last.replace(minute=0, second=0, microsecond=0)
-    return start, end if end == last else end + timedelta(hours=1)
-
-
-def _labels(first: datetime, last: datetime) -> list[tuple[float, str]]:
-    hours = round((last - first).total_seconds() / 3600)
-    step = next(step for step in (1, 2, 3, 4, 6, 12, 24, 48, 168, 24 * 28, 24 * 365) if hours / step <= _LABELS_MOST)
-    labels = []
-    for hour in range(0, hours + 1, step):
-        at = first + timedelta(hours=hour)
-        is_new_day = hour == 0 or at.date() != (at - timedelta(hours=step)).date()
-        labels.append((round(100 * hour / hours, 3), f"{at:%b %-d %H:%M}" if is_new_day else f"{at:%H:%M}"))
-    return labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from typing import Any
 
@@ -13,9 +14,11 @@ from streams.claims import newest_sets
 from streams.read_model import shown
 from streams.read_model.following import follower_of
 from streams.read_model.projector import Projector, followed
-from streams.read_model.shelf import Shelf
+from streams.read_model.shelf import Changes, Shelf
 from tests.streams.brokers import Broker
 from tests.streams.read_model.conftest import MakeShelf
+
+EVER = range(int(time.time()) // 60 - 120, int(time.time()) // 60 + 120)  # minutes: the tests' own
 
 
 async def project(shelf: Shelf, broker: Broker, limit: int = 500) -> None:
@@ -33,9 +36,17 @@ async def all_of(shelf: Shelf, kind: str, index: str) -> dict[str, Any]:
 
 
 async def everything(shelf: Shelf) -> dict[str, Any]:
-    indexes = (("encounter", "recent"), ("line", "recent"), ("finding", "open"), ("source", "last"))
+    indexes = (("encounter", "recent"), ("line", "recent"), ("source", "last"))
     more = (("dead_letter", "recent"), ("tally", "partition"))
-    return {kind: await all_of(shelf, kind, index) for kind, index in (*indexes, *more)}
+    found = {kind: await all_of(shelf, kind, index) for kind, index in (*indexes, *more)}
+    return {**found, "finding": await open_findings(shelf)}
+
+
+async def open_findings(shelf: Shelf) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for level in ("hold", "review", "notice"):
+        found |= await all_of(shelf, "finding", f"oldest:severity:{level}")
+    return found
 
 
 async def test_it_shows_what_the_topics_hold(make_shelf: MakeShelf, broker: Broker) -> None:
@@ -63,13 +74,13 @@ async def test_the_counts_by_minute_add_up_to_the_topics(make_shelf: MakeShelf, 
     shelf = make_shelf()
     await project(shelf, broker)
     inbound = await asyncio.to_thread(broker.read, broker.topics.inbound)
-    assert sum((await shelf.counts("received", 0)).values()) == len(inbound)
-    outcomes = await shelf.counts("outcome", 0)
+    assert sum((await shelf.counts("received", EVER)).values()) == len(inbound)
+    outcomes = await shelf.counts("outcome", EVER)
     assert sum(outcomes.values()) == len(inbound)
     lines = [json.loads(value) for _, _, value in await asyncio.to_thread(broker.read, broker.topics.claim_lines)]
     expected = Counter(f"{line['action']}|{line['code']}" for line in lines)
     got: Counter[str] = Counter()
-    for (label, _), number in (await shelf.counts("lines", 0)).items():
+    for (label, _), number in (await shelf.counts("lines", EVER)).items():
         got[label] += int(number)
     assert got == expected
     await shelf.close()
@@ -90,7 +101,7 @@ async def test_two_projectors_at_once_count_nothing_twice(make_shelf: MakeShelf,
     first, second = make_shelf(), make_shelf()
     await asyncio.gather(project(first, broker, 5), project(second, broker, 11))
     inbound = await asyncio.to_thread(broker.read, broker.topics.inbound)
-    assert sum((await first.counts("received", 0)).values()) == len(inbound)
+    assert sum((await first.counts("received", EVER)).values()) == len(inbound)
     sources = await all_of(first, "source", "last")
     assert sum(source["messages"] for source in sources.values()) == len(inbound)
     await first.close()
@@ -107,6 +118,27 @@ async def test_a_rebuild_ends_in_the_same(make_shelf: MakeShelf, broker: Broker)
         while await projector.look():
             pass
     assert await everything(shelf) == expected
+    await shelf.close()
+
+
+async def test_what_another_layout_left_is_made_anew(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    expected = await everything(shelf)
+    await shelf.write(Changes(documents={("layout", ""): b"1", ("source", "old"): b"{}"}))
+    await project(shelf, broker)
+    assert await everything(shelf) == expected
+    assert await shelf.documents("source", ["old"]) == {}
+    await shelf.close()
+
+
+async def test_only_what_asks_for_something_makes_an_encounter_wait(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    findings = (await open_findings(shelf)).values()
+    waiting = {key for key, _ in await shelf.ranked("encounter", "waiting", 10_000)}
+    assert waiting == {finding["encounter_id"] for finding in findings if finding["severity"] != "notice"}
+    assert waiting < {finding["encounter_id"] for finding in findings}
     await shelf.close()
 
 

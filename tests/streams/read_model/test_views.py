@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,11 +15,12 @@ from hypothesis import strategies as st
 
 from streams.read_model import shown, views
 from streams.read_model.shelf import Changes
+from streams.read_model.views import LinesOf, Which
 from streams.records import Tally, encode
 from tests.streams.brokers import Broker
 from tests.streams.play import outcome_of
 from tests.streams.read_model.conftest import MakeShelf
-from tests.streams.read_model.test_projector import all_of, project
+from tests.streams.read_model.test_projector import all_of, open_findings, project
 
 
 async def test_the_front_page_agrees_with_the_topics(make_shelf: MakeShelf, broker: Broker) -> None:
@@ -37,30 +40,95 @@ async def test_the_front_page_agrees_with_the_topics(make_shelf: MakeShelf, brok
     await shelf.close()
 
 
-async def test_the_work_queue_gives_every_open_finding_once_the_oldest_first(
-    make_shelf: MakeShelf, broker: Broker
-) -> None:
+async def test_the_work_queue_gives_every_finding_once_what_holds_first(make_shelf: MakeShelf, broker: Broker) -> None:
     shelf = make_shelf()
     await project(shelf, broker)
-    everything = await all_of(shelf, "finding", "open")
-    seen = []
-    for skip in range(0, 1000, 7):
-        page = await views.work_queue(shelf, skip=skip, limit=7)
-        assert page.total == len(everything)
-        seen += page.findings
-        if len(page.findings) < 7:
-            break
-    assert [finding["opened_at"] for finding in seen] == sorted(finding["opened_at"] for finding in seen)
-    assert {finding["finding_id"] for finding in seen} == set(everything)
-    assert len(seen) == len(everything)
-    kinds = Counter(finding["kind"] for finding in everything.values())
-    first = await views.work_queue(shelf)
-    assert first.kinds == kinds
-    for kind, number in kinds.items():
-        of_kind = await views.work_queue(shelf, kind=kind, limit=1000)
-        assert {finding["kind"] for finding in of_kind.findings} == {kind}
-        assert of_kind.total == number
+    everything = await open_findings(shelf)
+    asking = {key for key, finding in everything.items() if finding["severity"] != "notice"}
+    for order, sorts_by in SORTS.items():
+        seen = []
+        for skip in range(0, 1000, 7):
+            page = await views.work_queue(shelf, Which(order=order), skip=skip, limit=7)
+            assert page.total == len(asking)
+            seen += [finding for finding, _ in page.findings]
+            if len(page.findings) < 7:
+                break
+        assert {finding["finding_id"] for finding in seen} == asking
+        assert len(seen) == len(asking)
+        assert [sorts_by(finding) for finding in seen] == sorted(sorts_by(finding) for finding in seen)
     await shelf.close()
+
+
+async def test_the_work_queue_is_narrowed_to_a_kind_or_a_severity(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    everything = (await open_findings(shelf)).values()
+    for what in ("kind", "severity"):
+        for name, number in Counter(finding[what] for finding in everything).items():
+            found = await views.work_queue(shelf, Which(**{what: name}), limit=1000)
+            assert {finding[what] for finding, _ in found.findings} == {name}
+            assert found.total == len(found.findings) == number
+    kinds = (await views.work_queue(shelf, Which())).kinds
+    assert kinds == Counter(finding["kind"] for finding in everything)
+    await shelf.close()
+
+
+async def test_the_work_queue_says_where_to_ask(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    found = await views.work_queue(shelf, Which(), limit=1000)
+    units = {encounter["location"] for encounter in await snapshots(broker)}
+    assert {where.facility for _, where in found.findings} == {"SYNTH"}
+    assert {where.location for _, where in found.findings} <= units - {""}
+    await shelf.close()
+
+
+async def snapshots(broker: Broker) -> list[dict[str, Any]]:
+    return [
+        json.loads(value)["encounter"] for _, _, value in await asyncio.to_thread(broker.read, broker.topics.closed)
+    ]
+
+
+SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "urgent": lambda finding: (finding["severity"] != "hold", finding["opened_at"]),
+    "oldest": lambda finding: finding["opened_at"],
+    "stake": lambda finding: (-sum(one["units"] for one in finding["codes_at_stake"]), finding["opened_at"]),
+}
+
+MONDAY_NINE = 1_772_442_000 // 3600  # an hour since 1970
+
+
+@pytest.mark.parametrize(
+    ("sent", "last", "now", "gap", "is_silent"),
+    [
+        ({}, 0.99, 1.5, 0, False),  # its first day: no gap is usual yet
+        ({-168: 60}, 0.99, 1.01, 60, False),
+        ({-168: 60}, 0.90, 1.00, 60, True),  # six minutes, where one is usual
+        ({-24: 60, -168: 6}, 0.50, 0.90, 600, False),  # the same weekday counts before the day before
+        ({-24: 60}, 0.50, 0.90, 60, True),
+        ({-168: 2, -167: 360}, 0.50, 1.10, 1800, False),  # a night hour has just ended
+        ({-168: 3600}, 0.990, 0.999, 1, False),  # never within a minute
+    ],
+)
+def test_a_source_is_silent_after_three_gaps_that_are_usual_at_its_hour(
+    sent: dict[int, int], last: float, now: float, gap: float, is_silent: bool
+) -> None:
+    source = shown.SourceShown(hours={MONDAY_NINE + hour: number for hour, number in sent.items()})
+    source.take("RAS^O17", (MONDAY_NINE + last) * 3600)
+    at = (MONDAY_NINE + now) * 3600
+    row = views.SourceRow("SYN|SYN", source.last_at, 1, {}, source.usual_gap(at), at - source.last_at)
+    assert row.usual_gap == gap
+    assert row.is_silent is is_silent
+
+
+@given(st.lists(st.integers(0, 24 * 40), max_size=200))
+def test_a_source_keeps_a_fortnight_of_hours(hours: list[int]) -> None:
+    source = shown.SourceShown()
+    for hour in sorted(hours):
+        source.take("RAS^O17", hour * 3600.0)
+    assert source.messages == len(hours)
+    kept = Counter(hour for hour in hours if hour > max(hours) - 336)
+    assert source.hours == kept
 
 
 async def test_claim_lines_are_found_by_code_and_day(make_shelf: MakeShelf, broker: Broker) -> None:
@@ -68,14 +136,26 @@ async def test_claim_lines_are_found_by_code_and_day(make_shelf: MakeShelf, brok
     await project(shelf, broker)
     everything = (await all_of(shelf, "line", "recent")).values()
     for code, number in Counter(line["code"] for line in everything).items():
-        lines, total = await views.claim_lines(shelf, code=code, limit=10_000)
+        lines, total = await views.claim_lines(shelf, LinesOf(code), limit=10_000)
         assert (len(lines), total) == (number, number)
         assert {line["code"] for line in lines} == {code}
     for day, number in Counter(line["service_date"] for line in everything).items():
         that = date.fromisoformat(day)
-        lines, total = await views.claim_lines(shelf, days=(that, that), limit=10_000)
+        lines, total = await views.claim_lines(shelf, LinesOf(days=(that, that)), limit=10_000)
         assert (len(lines), total) == (number, number)
         assert {line["service_date"] for line in lines} == {day}
+    await shelf.close()
+
+
+async def test_units_are_added_up_by_status(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    expected: dict[str, tuple[int, int]] = {}
+    for line in (await all_of(shelf, "line", "code:96365")).values():
+        lines, units = expected.get(line["status"], (0, 0))
+        expected[line["status"]] = lines + 1, units + line["units"]
+    assert await views.units_by_status(shelf, LinesOf("96365")) == expected
+    assert expected
     await shelf.close()
 
 
