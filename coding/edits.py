@@ -59,8 +59,8 @@ def proposed_units(drafts: Iterable[Draft]) -> Units:
     units: Units = {}
     for draft in drafts:
         if is_proposed(draft):
-            of_day = units.setdefault(draft.service_date, {})
-            of_day[draft.code] = of_day.get(draft.code, 0) + draft.units
+            code, of_day = draft.code, units.setdefault(draft.service_date, {})
+            of_day[code] = of_day.get(code, 0) + draft.units
     return units
 
 

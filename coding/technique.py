@@ -97,9 +97,10 @@ def _as_infusion(run: Given, rules: Rules, policy: Policy) -> Counted:
         rule, flags = "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
     if family is not HYDRATION and is_on_edge(minutes, least, more):
         flags = (*flags, "BOUNDARY_MINUTE")
-    with_seconds = [at for stretch in run.stretches for at in stretch if at % MINUTE]
-    if with_seconds and _seconds_matter(run, least, more):
-        flags = (*flags, "BOUNDARY_SECONDS")
+    for start, stop in run.stretches:
+        if (start % MINUTE or stop % MINUTE) and _seconds_matter(run, least, more):
+            flags = (*flags, "BOUNDARY_SECONDS")
+            break
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
     if run.parts:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.parts), minutes=minutes))
