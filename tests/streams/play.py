@@ -102,7 +102,7 @@ class Play:
     broker: Broker
     messages: Sequence[bytes]
     rate: float | None = None
-    patience: float = 90.0
+    patience: float = 150.0
     disturb: Callable[[Stage], None] | None = None  # called over and over while messages are being sent
     environment: dict[str, str] = field(default_factory=dict)
     report: SendReport | None = None
@@ -115,6 +115,8 @@ class Play:
             "DRIPCODE_CLOSE_CHECK_EVERY": "200ms",
             "DRIPCODE_INSTANCE": "worker-1",
             "DRIPCODE_KAFKA_SESSION": "6s",
+            # Faust's own consumer may stand still after a restart: the watchdog ends it, and it is started again.
+            "DRIPCODE_STUCK_AFTER": "25s",
         }
         stage = Stage(self.broker.settings.data_dir, {**self.broker.environment, **quick, **self.environment})
         try:
