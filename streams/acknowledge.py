@@ -27,6 +27,7 @@ _CODES: Final = {
     "DELIMITERS": ("102", "Data type error"),
     "TYPE_NOT_CODED": ("200", "Unsupported message type"),
     "TRIGGER_NOT_CODED": ("201", "Unsupported event code"),
+    "OTHER_PROCESSING_ID": ("202", "Unsupported processing id"),
 }
 _INTERNAL: Final = ("207", "Application internal error")
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+)(?:\.(\d+))?)?")
@@ -88,6 +89,8 @@ def _template(  # noqa: PLR0913, PLR0917 - the fields of a header
     )
     message = hl7.parse(header + "\r").create_ack(_CODE, message_id=_ID)
     message.assign_field(_TIME, "MSH", 1, 7)  # its own is UTC and does not say so
+    if not kind.partition("^")[2]:
+        message.assign_field("ACK", "MSH", 1, 9)
     if charset:
         message.assign_field(charset, "MSH", 1, 18)
     return str(message)

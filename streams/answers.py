@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hl7_parsers import HL7Error, MissingPatient, Peek, UnsupportedMessage
+from streams import processing_id
 from streams.settings import Settings
 
 # What the site may say: take it, refuse it as an error of content, reject it, or close without a word.
@@ -45,6 +46,7 @@ class AnswerPolicy:
     unreadable: str = ERROR
     no_patient: str = ACCEPT
     not_coded: str = ACCEPT
+    processing_ids: frozenset[str] = frozenset()  # taken here; empty: any
 
     @classmethod
     def of(cls, settings: Settings) -> AnswerPolicy:
@@ -54,7 +56,12 @@ class AnswerPolicy:
             settings.ack_when_unreadable,
             settings.ack_when_no_patient,
             settings.ack_when_not_coded,
+            processing_id.ids_taken(settings),
         )
+
+    def problem_of(self, peek: Peek) -> HL7Error | None:
+        """What is wrong with a message, as the site sees it."""
+        return processing_id.problem_of(peek, self.processing_ids)
 
     def says_to(self, problem: HL7Error | None) -> str:
         """What to say to a message that is stored; the worker makes a dead letter of it, or ignores it."""

@@ -50,7 +50,7 @@ class Part:
         if self.fate is Fate.TOO_LARGE:
             return desk.policy.too_long
         if self.fate is Fate.STORED:
-            return desk.policy.says_to(self.peek.problem)
+            return desk.policy.says_to(desk.policy.problem_of(self.peek))
         said = desk.policy.not_stored
         # A sender that asked for no such answer would take silence on an open connection for success.
         return said if said == CLOSE or answer_code(self.peek, said) else CLOSE
@@ -61,7 +61,7 @@ class Part:
             return too_long(desk.longest_message)
         if self.fate is Fate.NOT_STORED:
             return NOT_STORED
-        wrong = self.peek.problem
+        wrong = desk.policy.problem_of(self.peek)
         return Problem(wrong.reason, wrong.place, wrong.advice) if wrong else None
 
     def answer(self, desk: Desk) -> bytes:

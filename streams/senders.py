@@ -12,6 +12,8 @@ from typing import Any
 import hl7_parsers
 from hl7_parsers import ProfileError, SenderProfile, UnreadableMessage, load_profile, profile_names, read_profile
 from hl7_parsers.events import Message
+from streams.processing_id import REASON as OTHER_PROCESSING_ID
+from streams.processing_id import ids_taken, problem_of
 from streams.settings import Settings, SettingsError
 
 
@@ -30,6 +32,20 @@ _KEYS = tuple(each.name for each in fields(Sender))
 
 def parser_of(settings: Settings) -> Callable[[bytes], Message]:
     """Reads a message as its sender means it. Raises SettingsError naming the file and the row."""
+    parse, taken = _parser_of(settings), ids_taken(settings)
+    if not taken:
+        return parse
+
+    def parse_taken(raw: bytes) -> Message:
+        seen = hl7_parsers.peek(raw)
+        if (wrong := problem_of(seen, taken)) is not None and wrong.reason == OTHER_PROCESSING_ID:
+            raise wrong
+        return parse(raw)
+
+    return parse_taken
+
+
+def _parser_of(settings: Settings) -> Callable[[bytes], Message]:
     standard = _in_zone(hl7_parsers.STANDARD, settings.time_zone, "setting 'time_zone'")
     if not settings.sender_map:
         return lambda raw: hl7_parsers.parse_message(raw, standard)

@@ -64,6 +64,7 @@ class Settings:
     ack_when_unreadable: str = _meaning("no usable header, to the dead letters: error, reject or accept", "error")
     ack_when_no_patient: str = _meaning("no usable patient, to the dead letters: accept, error or reject", "accept")
     ack_when_not_coded: str = _meaning("a type that nothing is coded from, ignored: accept, error or reject", "accept")
+    processing_ids: str = _meaning("MSH-11 taken here, by commas, as P; others are ignored; empty: any", "")
     web_listen: str = _meaning("HOST:PORT of the pages", "127.0.0.1:8080")
     web_people: str = _meaning("TOML file of who may sign in; empty: no login, which only loopback allows", "")
     web_tls_certificate: str = _meaning("PEM file with the pages' certificate and chain; empty: no TLS", "")

@@ -114,3 +114,9 @@ def test_nothing_of_a_message_breaks_out_of_its_field(name: bytes, kind: bytes, 
     ack = acknowledgement(hl7_parsers.peek(text), "AE", NO_PATIENT)
     assert [line[:4] for line in ack.split(b"\r")] == [b"MSH|", b"MSA|", b"ERR|", b""]
     assert not set(ack) & {0x0B, 0x1C, 0x0A}
+
+
+@pytest.mark.parametrize(("kind", "answered"), [("RAS^O17", "ACK^O17^ACK"), ("RAS", "ACK"), ("", "ACK")])
+def test_an_answer_to_a_message_without_a_trigger_names_none(kind: str, answered: str) -> None:
+    msh = acknowledgement(hl7_parsers.Peek(is_readable=True, control_id="C1", kind=kind), "AA").split(b"\r")[0]
+    assert msh.split(b"|")[8] == answered.encode()

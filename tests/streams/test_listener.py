@@ -249,6 +249,18 @@ def test_what_the_policy_says_is_answered_counted_and_the_message_kept(
     assert b"SYN1" not in answer
 
 
+def test_a_message_for_a_test_system_is_answered_with_202_where_the_site_says_so(tmp_path: Path) -> None:
+    async def run() -> bytes:
+        settings = settings_in(tmp_path, processing_ids="P", ack_when_not_coded="reject")
+        async with gateway(settings) as running, running.peer() as peer:
+            assert msa(await peer.tell(message(2))) == b"AA|C2"
+            return await peer.tell(message(1).replace(b"|P|2.", b"|T|2."))
+
+    answer = asyncio.run(run())
+    assert msa(answer).startswith(b"AR|C1|OTHER_PROCESSING_ID at MSH-11")
+    assert b"\rERR||MSH^1^11|202^Unsupported processing id^HL70357|E|" in answer
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("error", b"E"), ("reject", b"R")])
 @pytest.mark.parametrize(("msh_15", "letter"), [("", b"A"), ("AL", b"C"), ("ER", b"C")])
 def test_what_cannot_be_stored_is_refused_where_the_site_says_so_and_taken_when_it_can_be_again(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hl7_parsers import HL7Error
+from hl7_parsers import HL7Error, UnsupportedMessage
 from streams.senders import parser_of, read_sender_map
 from streams.settings import Settings, SettingsError, load_settings
 
@@ -75,6 +75,18 @@ def test_a_map_that_cannot_be_used_names_the_row(tmp_path: Path, text: str, said
         read_sender_map(str(path))
     assert said in str(wrong.value)
     assert "senders.toml" in str(wrong.value) or "nowhere.toml" in str(wrong.value)
+
+
+def test_messages_for_tests_and_training_are_left_out_where_the_site_says_so(tmp_path: Path) -> None:
+    for_tests = message("MAR", "NORTH").replace(b"|P|2.", b"|T|2.")
+    assert for_tests != message("MAR", "NORTH")
+    assert parser_of(Settings())(for_tests).header.application == "MAR"
+    production = parser_of(Settings(processing_ids="P, D"))
+    with pytest.raises(UnsupportedMessage) as refused:
+        production(for_tests)
+    assert (refused.value.reason, refused.value.place) == ("OTHER_PROCESSING_ID", "MSH-11")
+    assert production(message("MAR", "NORTH")).header.application == "MAR"
+    assert production(message("MAR", "NORTH").replace(b"|P|2.", b"||2.")).header.application == "MAR"
 
 
 def test_a_sender_that_the_map_does_not_name_is_read_as_standard_or_put_aside_as_the_site_says(tmp_path: Path) -> None:
