@@ -24,6 +24,7 @@ COMMANDS = {
     "encounter": "close, reopen, recode, document an encounter",
     "deliver": "charges to a billing system: DFT over MLLP, CSV, 837, FHIR",
     "recode": "what past encounters come to under other rules",
+    "reconcile": "proof that everything is accounted for",
     "topics": "what lies on the broker: counts, lag, records",
     "dead-letters": "what could not be used, why and where; sending it again",
     "import": "a quarterly CMS table into the site's store",

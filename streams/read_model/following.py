@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,9 +38,15 @@ class Follower(Protocol):
 
 
 @asynccontextmanager
-async def follower_of(settings: Settings, topics: tuple[str, ...]) -> AsyncIterator[Follower]:
-    """A follower of the configured broker; it makes the embedded one's file, and waits for no worker."""
-    pairs = [(topic, number) for topic in topics for number in range(settings.partitions)]
+async def follower_of(
+    settings: Settings, topics: tuple[str, ...], partitions: Iterable[int] | None = None
+) -> AsyncIterator[Follower]:
+    """A follower of the configured broker; it makes the embedded one's file, and waits for no worker.
+
+    `partitions`: of these alone.
+    """
+    numbers = list(range(settings.partitions) if partitions is None else partitions)
+    pairs = [(topic, number) for topic in topics for number in numbers]
     if settings.is_embedded:
         with open_store(settings) as store:
             yield EmbeddedFollower(store, pairs)
@@ -55,13 +61,15 @@ async def follower_of(settings: Settings, topics: tuple[str, ...]) -> AsyncItera
         await consumer.stop()
 
 
-async def each_record(settings: Settings, *topics: str) -> AsyncIterator[StoredRecord]:
+async def each_record(
+    settings: Settings, *topics: str, partitions: Iterable[int] | None = None
+) -> AsyncIterator[StoredRecord]:
     """Everything that lies on the topics now, in order within a partition. Raises SettingsError without a broker."""
     if settings.is_embedded and not broker_path(settings).exists():
         raise SettingsError(
             f"setting 'broker': there is no broker file {broker_path(settings)}; `dripcode run` makes it"
         )
-    async with follower_of(settings, topics) as follower:
+    async with follower_of(settings, topics, partitions) as follower:
         await follower.go_to({})
         while await follower.behind() > 0:
             for record in await follower.take(_AT_ONCE):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from hl7_parsers import peek
 from streams import records
@@ -15,9 +17,12 @@ from streams.claims import Issuer
 from streams.delivery import record_of
 from streams.embedded.partitioner import partition_for
 from streams.embedded.records import Record
+from streams.embedded.store import Store
+from streams.provision import broker_path
 from streams.records import Command
 from streams.settings import load_settings
 from streams.site import coder_of, rules_of
+from streams.topics import app_id
 from tests.streams.brokers import Broker
 from tests.streams.play import accounts
 
@@ -57,8 +62,33 @@ class Day:
         self._go_through([Record(self.topics.commands, one.patient.encode(), records.encode(one)) for one in closing])
         return self
 
-    def put(self) -> None:
-        put(self.broker, self.out)
+    def put(self, keep: Callable[[Record], bool] = lambda _: True) -> None:
+        """Put the records that are to be kept, and acknowledge what was worked on."""
+        put(self.broker, [record for record in self.out if keep(record)])
+        worked = (self.topics.inbound, self.topics.commands, self.topics.closed)
+        self.commit({tp: end for tp, end in self.ends.items() if tp[0] in worked})
+
+    def commit(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """As the worker's group."""
+        group = app_id(self.settings)
+        if self.settings.is_embedded:
+            with Store.open(broker_path(self.settings)) as store:
+                store.commit(group, ends)
+            return
+
+        async def commit() -> None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self.settings.broker_url.removeprefix("kafka://"), group_id=group,
+                enable_auto_commit=False,
+            )  # fmt: skip
+            await consumer.start()
+            try:
+                consumer.assign([TopicPartition(*tp) for tp in ends])
+                await consumer.commit({TopicPartition(*tp): end for tp, end in ends.items()})
+            finally:
+                await consumer.stop()
+
+        asyncio.run(commit())
 
     def _go_through(self, found: Sequence[Record]) -> None:
         """Records, and all that follows from them, one after the other."""
