@@ -23,6 +23,7 @@ COMMANDS = {
     "send": "send HL7 files over MLLP",
     "encounter": "close, reopen, recode, document an encounter",
     "deliver": "charges to a billing system: DFT over MLLP, CSV, 837, FHIR",
+    "explain": "what a claim or a line of it rests on, down to the messages",
     "recode": "what past encounters come to under other rules",
     "reconcile": "proof that everything is accounted for",
     "topics": "what lies on the broker: counts, lag, records",

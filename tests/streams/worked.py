@@ -54,13 +54,19 @@ class Day:
         self.ends: dict[tuple[str, int], int] = {}
         self.out: list[Record] = []
 
-    def work(self) -> Day:
-        """Receive and apply every message, close every encounter, code what closed."""
+    def work(self, late: int = 0) -> Day:
+        """Receive and apply every message, close every encounter, code what closed; the last so many come late."""
         inbound = [record_of(peek(message), message, self.topics.inbound, time.time()) for message in self.messages]
-        self._go_through(inbound)
+        in_time = len(inbound) - late
+        self._go_through(inbound[:in_time])
+        self._close()
+        self._go_through(inbound[in_time:])
+        self._close()
+        return self
+
+    def _close(self) -> None:
         closing = [Command("close", *account, at=time.time()) for account in accounts(self.messages, self.settings)]
         self._go_through([Record(self.topics.commands, one.patient.encode(), records.encode(one)) for one in closing])
-        return self
 
     def put(self, keep: Callable[[Record], bool] = lambda _: True) -> None:
         """Put the records that are to be kept, and acknowledge what was worked on."""
