@@ -17,6 +17,7 @@ from streams.demo.hospital_day import balance, hospital_day
 from streams.embedded.records import Record
 from streams.mllp import frame
 from tests.streams.brokers import Broker, EmbeddedBroker
+from tests.streams.play import Killer, Play
 from tests.streams.worked import Day, put
 
 SENT = hospital_day(7, 80)
@@ -146,6 +147,17 @@ def test_a_running_system_balances(broker: Broker) -> None:
     assert sum(found["messages"]["dead"].values()) == FATES["dead"]
     assert found["messages"]["waiting"] == found["encounters"]["waiting"] == 0
     assert found["encounters"]["closed"] > 60
+
+
+@pytest.mark.slow
+def test_a_day_by_a_real_worker_that_is_killed_in_the_middle_balances(broker: Broker) -> None:
+    play = Play(broker, MESSAGES, rate=120.0, disturb=Killer(7, kills=2))
+    play.run()
+    found = of_broker(broker)
+    assert found["exceptions"] == []
+    assert found["messages"]["waiting"] == found["encounters"]["waiting"] == 0
+    assert found["messages"]["received"] >= len(MESSAGES)
+    assert found["messages"]["applied"] == FATES["applied"]
 
 
 @pytest.fixture
