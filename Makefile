@@ -57,7 +57,7 @@ acceptance-hl7: $(INSTALLED_FOR_TESTS)  ## Read the messages by others that HL7_
 	        --sequences "$(HL7_SEQUENCES)" --goal $(HL7_GOAL) $(ARGS); \
 	fi
 
-faults: $(INSTALLED_FOR_TESTS) servers  ## Kill worker and listener in the middle, on both brokers, and compare with an oracle
+faults: $(INSTALLED_FOR_TESTS) servers  ## Break processes, brokers, network, disk and clock, and compare each day with an oracle
 	@$(PYTHON_HERE) -m tests.faults $(ARGS)
 
 fuzz: $(INSTALLED_FOR_TESTS)  ## Feed mutated messages to reader and framing: ARGS="--seconds 600 --engine atheris"

@@ -68,7 +68,7 @@ class KafkaServer:
         return f"kafka://{self.address}"
 
     @property
-    def _direct_address(self) -> str:
+    def direct_address(self) -> str:
         """Where the broker is its own advertised address, whatever stands between it and its clients."""
         return f"127.0.0.1:{self._direct_port}"
 
@@ -103,7 +103,7 @@ class KafkaServer:
             KafkaError: one of them exists, or its name or a setting is not valid.
         """
         configuration = {name.replace("_", "."): value for name, value in settings.items()}
-        _run(_create_topics(self._direct_address, list(names), partitions, configuration))
+        _run(_create_topics(self.direct_address, list(names), partitions, configuration))
 
     def __enter__(self) -> Self:
         self.start()
@@ -113,7 +113,7 @@ class KafkaServer:
         self.stop()
 
     def _answers(self) -> bool:
-        return _run(_has_broker(self._direct_address))
+        return _run(_has_broker(self.direct_address))
 
     def _format(self) -> None:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -131,8 +131,8 @@ class KafkaServer:
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"CLIENTS://127.0.0.1:{self.port},DIRECT://{self._direct_address},CONTROLLER://{controller}",
-            "advertised.listeners": f"CLIENTS://{self.address},DIRECT://{self._direct_address}",
+            "listeners": f"CLIENTS://127.0.0.1:{self.port},DIRECT://{self.direct_address},CONTROLLER://{controller}",
+            "advertised.listeners": f"CLIENTS://{self.address},DIRECT://{self.direct_address}",
             "inter.broker.listener.name": "DIRECT",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CLIENTS:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT",

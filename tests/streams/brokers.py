@@ -91,17 +91,23 @@ class EmbeddedBroker(_Readable):
 
 @dataclass(frozen=True)
 class KafkaBroker(_Readable):
-    """A set of topics with a prefix of their own on the shared broker."""
+    """A set of topics with a prefix of their own on a broker."""
 
     bootstrap: str
     prefix: str
     folder: Path
     transport: str = "own"
+    through: str = ""  # the address that the processes under test are given, where it is another: a proxy's
+
+    @property
+    def settings(self) -> Settings:
+        direct = {"DRIPCODE_BROKER": f"kafka://{self.bootstrap}"}
+        return load_settings(environment={**self.environment, **direct})[0]
 
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "DRIPCODE_BROKER": f"kafka://{self.bootstrap}",
+            "DRIPCODE_BROKER": f"kafka://{self.through or self.bootstrap}",
             "DRIPCODE_TOPIC_PREFIX": self.prefix,
             "DRIPCODE_KAFKA_TRANSPORT": self.transport,
             "DRIPCODE_DATA_DIR": str(self.folder),

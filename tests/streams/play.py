@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from streams.batch import Folded, code_all, read_all
@@ -16,10 +17,11 @@ from streams.claims import issue_version, newest_sets
 from streams.demo.stage import Stage
 from streams.embedded.records import Record
 from streams.identity import Who
-from streams.mllp_client import SendReport, send_all
+from streams.mllp_client import Feed, MllpClient, Patience, SendReport
 from streams.records import TALLY_KEY, Command, Tally, decode_tally, encode
 from streams.settings import Settings
 from streams.site import coder_of, rules_of
+from tests.faults.fault import Fault
 from tests.streams.brokers import Broker
 
 # What differs between two runs that mean the same. That one more message said so is no news, so a set may not name it.
@@ -95,6 +97,19 @@ def outcome_of(broker: Broker) -> Outcome:
     return Outcome(plain(newest_sets(lines)), still_open, balance)
 
 
+_QUICK = {
+    "DRIPCODE_CLOSE_AFTER_DISCHARGE": "500ms",
+    "DRIPCODE_CLOSE_CHECK_EVERY": "200ms",
+    "DRIPCODE_INSTANCE": "worker-1",
+    "DRIPCODE_KAFKA_SESSION": "6s",
+    "DRIPCODE_MLLP_STORE_TIMEOUT": "5s",
+    # Faust's own consumer may stand still after a restart: the watchdog ends it, and it is started again.
+    "DRIPCODE_STUCK_AFTER": "25s",
+}
+# How long a sender goes on with one message: longer than any of our faults, since an engine would never give up.
+_SENDER = Patience(connect=5.0, answer=8.0, message=180.0)
+
+
 @dataclass
 class Play:
     """One run of messages through the real processes."""
@@ -104,21 +119,19 @@ class Play:
     rate: float | None = None
     patience: float = 150.0
     disturb: Callable[[Stage], None] | None = None  # called over and over while messages are being sent
+    faults: Sequence[Fault] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    logs: Path | None = None  # where the processes' output goes; None for data_dir
     report: SendReport | None = None
-    restarts: int = 0
+    restarts: int = 0  # of a process that ended by itself
+    _ended: dict[str, tuple[subprocess.Popen[bytes], float]] = field(default_factory=dict)
 
     def run(self) -> Outcome:
         """Send everything, close every encounter, wait until it is coded."""
-        quick = {
-            "DRIPCODE_CLOSE_AFTER_DISCHARGE": "500ms",
-            "DRIPCODE_CLOSE_CHECK_EVERY": "200ms",
-            "DRIPCODE_INSTANCE": "worker-1",
-            "DRIPCODE_KAFKA_SESSION": "6s",
-            # Faust's own consumer may stand still after a restart: the watchdog ends it, and it is started again.
-            "DRIPCODE_STUCK_AFTER": "25s",
-        }
-        stage = Stage(self.broker.settings.data_dir, {**self.broker.environment, **quick, **self.environment})
+        environment = {**self.broker.environment, **_QUICK, **self.environment}
+        for fault in self.faults:
+            environment.update(fault.environment)
+        stage = Stage(self.logs or self.broker.settings.data_dir, environment)
         try:
             stage.start_listener()
             stage.start_worker()
@@ -131,36 +144,46 @@ class Play:
                 self.broker.put(Record(self.broker.topics.commands, account.patient.encode(), encode(command)))
             self._settle(stage)
         finally:
+            for fault in self.faults:
+                fault.end(stage)
             stage.stop()
         return outcome_of(self.broker)
 
     def _send(self, stage: Stage) -> None:
-        reports: list[SendReport] = []
-
-        def send() -> None:
-            reports.append(
-                asyncio.run(send_all(list(self.messages), "127.0.0.1", stage.mllp_port, connections=4, rate=self.rate))
-            )
-
-        sender = threading.Thread(target=send)
+        """Send while the faults strike; go on until each has struck as often as it was meant to."""
+        feed = Feed(self.messages)
+        for fault in self.faults:
+            fault.begin(stage)
+        port = next((fault.route for fault in self.faults if fault.route), stage.mllp_port)
+        clients = [MllpClient("127.0.0.1", port, _SENDER) for _ in range(4)]
+        sender = threading.Thread(target=lambda: asyncio.run(feed.through(clients, self.rate)))
         sender.start()
-        while sender.is_alive():
-            if self.disturb is not None:
+        while sender.is_alive() or not all(fault.is_over for fault in self.faults):
+            if self.disturb is not None and sender.is_alive():
                 self.disturb(stage)
+            for fault in self.faults:
+                fault(stage)
             self._supervise(stage)
             sender.join(0.05)
-        self.report = reports[0]
+            time.sleep(0 if sender.is_alive() else 0.05)
+        self.report = feed.report()
 
     def _supervise(self, stage: Stage) -> None:
-        """Start a worker again that ended by itself, as whoever runs it would; a few times, not for ever."""
-        stage.check("listener")
-        code = stage.processes["worker"].poll()
-        if code is not None:
-            self.restarts += 1
-            assert code == 1, f"the worker ended with {code}"
-            assert self.restarts <= 5, "the worker ends again and again"
-            del stage.processes["worker"]
-            stage.start_worker()
+        """Start what ended by itself again a second later, as whoever runs it would; a few times, not for ever."""
+        for name in ("listener", "worker"):
+            process = stage.processes[name]
+            code = process.poll()
+            if code is None:
+                continue
+            known, since = self._ended.get(name, (None, 0.0))
+            if known is not process:
+                self._ended[name] = process, time.monotonic()
+                self.restarts += 1
+                assert code == 1, f"the {name} ended with {code}"
+                is_disturbed = any(fault.is_standing for fault in self.faults)
+                assert is_disturbed or self.restarts <= 5 + 5 * len(self.faults), f"the {name} ends again and again"
+            elif time.monotonic() - since > 1.0:
+                stage.start(name, "run" if name == "worker" else "listen")
 
     def _settle(self, stage: Stage) -> None:
         """Wait until nothing waits, twice in a row: one agent's work is the next one's."""
@@ -171,37 +194,3 @@ class Play:
             calm = calm + 1 if self.broker.lag() == 0 else 0
             self._supervise(stage)
             assert time.monotonic() < until, f"{self.broker.lag()} messages still wait after {self.patience:.0f} s"
-
-
-class Killer:
-    """Kills the worker every so often and starts it again."""
-
-    def __init__(self, seed: int, kills: int) -> None:
-        self.random = random.Random(seed)
-        self.left = kills
-        self.next = time.monotonic() + self.random.uniform(0.2, 1.0)
-
-    def __call__(self, stage: Stage) -> None:
-        if self.left and time.monotonic() > self.next:
-            self.left -= 1
-            stage.kill("worker")
-            stage.start_worker()
-            # Recovered or not, the next kill may come at any moment of its life.
-            self.next = time.monotonic() + self.random.uniform(0.5, 4.0)
-
-
-class Guest:
-    """A second worker that comes in the middle and is killed a while later."""
-
-    def __init__(self, comes: float, stays: float) -> None:
-        self.comes = time.monotonic() + comes
-        self.leaves = self.comes + stays
-        self.is_gone = False
-
-    def __call__(self, stage: Stage) -> None:
-        now = time.monotonic()
-        if now > self.comes and "guest" not in stage.processes and not self.is_gone:
-            stage.start("guest", "run", {"DRIPCODE_INSTANCE": "worker-2", "DRIPCODE_METRICS_LISTEN": ""})
-        if now > self.leaves and not self.is_gone:
-            stage.kill("guest")
-            self.is_gone = True

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from streams.demo.hospital_day import balance, hospital_day
+from tests.faults.processes import KillWorker, MoreWorkers
 from tests.servers.kafka import KafkaServer
 from tests.streams.brokers import Broker, KafkaBroker
-from tests.streams.play import Guest, Killer, Outcome, Play, oracle, outcome_of
+from tests.streams.play import Outcome, Play, oracle, outcome_of
 
 SEED = 7
 pytestmark = pytest.mark.slow
@@ -40,21 +42,21 @@ def test_a_day_over_mllp_ends_in_the_claim_lines_that_the_same_messages_give_in_
 
 def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(broker: Broker) -> None:
     messages = day(SEED, 60)
-    killer = Killer(SEED, kills=3)
-    outcome = Play(broker, messages, rate=60.0, disturb=killer).run()
-    assert killer.left == 0, "the worker was not killed as often as meant"
+    kills = KillWorker(Random(SEED), times=3)
+    outcome = Play(broker, messages, rate=60.0, faults=[kills]).run()
+    assert kills.struck == 3
     assert_whole(broker, messages, outcome)
 
 
 @pytest.mark.kafka
-def test_a_second_worker_that_comes_and_is_killed_changes_nothing(
+def test_a_second_worker_that_comes_and_goes_changes_nothing(
     kafka: KafkaServer, topic_prefix: str, tmp_path: Path
 ) -> None:
     broker = KafkaBroker(kafka.address, topic_prefix, tmp_path)
     messages = day(SEED, 60)
-    guest = Guest(comes=3.0, stays=7.0)
-    outcome = Play(broker, messages, rate=len(messages) / 16, disturb=guest).run()
-    assert guest.is_gone
+    guest = MoreWorkers(Random(SEED), times=2)
+    outcome = Play(broker, messages, rate=len(messages) / 16, faults=[guest]).run()
+    assert guest.struck == 2
     assert_whole(broker, messages, outcome)
 
 
