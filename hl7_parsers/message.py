@@ -44,6 +44,7 @@ class Peek(msgspec.Struct, frozen=True, omit_defaults=True):
     receiver: tuple[str, str] = ("", "")  # MSH-5 and MSH-6
     charset: str = ""  # what the bytes were read with
     declared_charset: str = ""  # MSH-18, the first
+    sequence: str = ""  # MSH-13
 
 
 def peek(raw: bytes) -> Peek:
@@ -93,6 +94,7 @@ def _peek(message: er7.Er7, problem: HL7Error | None, *, is_readable: bool) -> P
         receiver=(_components(msh, 5), _components(msh, 6)),
         charset=message.charset,
         declared_charset=msh.text(18),
+        sequence=msh.text(13),
     )
 
 

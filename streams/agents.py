@@ -20,11 +20,11 @@ from streams.apply import Applier, Inbound
 from streams.claims import Issuer
 from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.intake import Message, batches
-from streams.metrics import WorkerMetrics
 from streams.progress import MessagesSkipped
 from streams.settings import Settings
 from streams.topics import Topics
 from streams.watchdog import Watchdog
+from streams.worker_metrics import WorkerMetrics
 from streams.writing import BatchWriter, InTurn, Record, Then, nothing
 
 log = logging.getLogger("dripcode.agents")
@@ -47,7 +47,7 @@ class Desk:
         await self._end_if_skipped(*self.applier.skipped(batch))
         out, counts = self.applier.apply(batch, time.time())
         await self.writer.write(out, messages, self.after(out))
-        self.metrics.applied(counts, self.applier)
+        self.metrics.applied(counts)
 
     async def code(self, messages: Sequence[Message]) -> None:
         """Code closed encounters, write claim lines and findings, acknowledge."""
@@ -57,6 +57,7 @@ class Desk:
         offsets = [(message.partition, message.offset) for message in messages]
         await self._end_if_skipped(*self.issuer.skipped(offsets))
         for message in messages:
+            began, outcome = time.perf_counter(), "coded"
             try:
                 of_encounter, issued = self.issuer.issue(message.partition, message.value or b"", now)
             except Exception as wrong:  # noqa: BLE001 - nothing may escape: a poison encounter would stop its partition
@@ -66,11 +67,13 @@ class Desk:
                 why = Why(f"CODING_{type(wrong).__name__}")
                 key, value = message.key or b"", message.value or b""
                 out.append(dead_letter(self.topics.dead_letter, key, value, origin, why, tries=_tries(message.headers)))
-                continue
-            out += of_encounter
-            lines += issued
+                outcome = "failed"
+            else:
+                out += of_encounter
+                lines += issued
+            self.metrics.coding.observe(outcome, [time.perf_counter() - began])
         await self.writer.write([*out, *self.issuer.advance(offsets)], messages)
-        self.metrics.issued(lines)
+        self.metrics.issued(lines, [message.timestamp for message in messages if message.timestamp])
 
     async def _end_if_skipped(self, noted: list[Record], errors: list[MessagesSkipped]) -> None:
         """Note gaps in what was delivered, then raise, before anything behind them is acknowledged."""

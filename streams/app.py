@@ -15,13 +15,13 @@ from streams.agents import Desk, install_agents
 from streams.apply import Applier
 from streams.claims import Issuer
 from streams.kafka_access import check_access, kafka_hosts, kafka_password, tls_context
-from streams.metrics import WorkerMetrics
 from streams.settings import Settings
 from streams.shelf import Shelf
 from streams.shelved_facts import LAYOUT, FactShelf
 from streams.site import Coder, rules_of
 from streams.tables import BatchTable
 from streams.topics import CLAIM_SETS_TABLE, FACTS_TABLE, Topics, app_id, topics_of
+from streams.worker_metrics import WorkerMetrics
 from streams.writing import BatchWriter, EmbeddedWriter, KafkaWriter, nothing
 
 log = logging.getLogger("dripcode.app")
@@ -79,6 +79,7 @@ def make_worker(settings: Settings, coder: Coder) -> Worker:
     metrics = WorkerMetrics()
     applier = Applier(topics, rules_of(settings))
     issuer = Issuer(topics, coder.code_beside)
+    metrics.watch(applier, issuer)
     shelved = FactShelf(applier, _shelf(settings)) if settings.store == "rocksdb" else None
     _add_table(app, FACTS_TABLE, settings, keeper=applier, on_ready=applier.index_due, shelved=shelved)
     _add_table(app, CLAIM_SETS_TABLE, settings, keeper=issuer)

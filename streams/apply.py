@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hl7_parsers import HL7Error, UnsupportedMessage
-from hl7_parsers.events import EncounterMerged, Message
+from hl7_parsers.events import AdministrationEvent, EncounterMerged, Message
 from streams import commands, records
 from streams.assemble import Site, encounter_of
 from streams.close import NEVER, DueIndex, Patience
@@ -65,13 +65,32 @@ class Rules:
 
 @dataclass(slots=True)
 class Counts:
-    """What one batch did, for metrics: outcomes by (outcome, reason), closings by cause."""
+    """What one batch did, for metrics: outcomes by (outcome, reason), closings by cause; durations in seconds."""
 
+    received: int = 0
     outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
     closings: dict[str, int] = field(default_factory=dict)
+    received_at: list[float] = field(default_factory=list)  # of the messages applied, seconds since 1970
+    given_to_charted: list[float] = field(default_factory=list)
+    charted_to_received: list[float] = field(default_factory=list)
+    newest_charted: float = 0.0  # seconds since 1970
+    closed_after: list[float] = field(default_factory=list)  # from an encounter's last message to its close
 
     def outcome(self, outcome: str, reason: str = "") -> None:
         self.outcomes[outcome, reason] = self.outcomes.get((outcome, reason), 0) + 1
+
+    def applied(self, message: Message, received_at: float) -> None:
+        """Note when what a message tells of was given, charted and received, by its first event."""
+        self.received_at.append(received_at)
+        event = message.events[0]
+        entered = event.entered or message.header.time
+        if entered is None:
+            return
+        charted = entered.at.timestamp()
+        self.charted_to_received.append(received_at - charted)
+        self.newest_charted = max(self.newest_charted, charted)
+        if isinstance(event, AdministrationEvent) and event.at is not None:
+            self.given_to_charted.append(charted - event.at.at.timestamp())
 
 
 @dataclass(slots=True)
@@ -154,6 +173,7 @@ class Applier:
             if inbound.topic == self.topics.commands:
                 self._command(inbound, work)
                 continue
+            work.counts.received += 1
             work.tallied.add(inbound.partition)
             outcome, reason = self._message(inbound, work)
             work.counts.outcome(outcome, reason)
@@ -177,6 +197,7 @@ class Applier:
             for one in occasions_of(held, account, self.rules.site):
                 due, cause = one.standing.due(self.rules.patience)
                 if due <= now:
+                    held.closing.setdefault(account, due)
                     sent.append(Command("close", one.who.patient, one.who.encounter_id, cause, now))
                     due = now + RESEND_SECONDS
                 following = min(following, due)
@@ -211,6 +232,7 @@ class Applier:
         if not is_new:
             return "duplicate", ""
         work.out += self._published(message)
+        work.counts.applied(message, inbound.received_at)
         return "applied", ""
 
     def _published(self, message: Message) -> list[Record]:
@@ -305,6 +327,8 @@ class Applier:
         number = inbound.partition
         partition = self.partition(number)
         account, day = commands.account_of(partition, command)
+        if command.command == "close":
+            partition.closing.pop(account, None)
         if not self.mail.is_owner(number, account.patient):
             encounter_id = commands.named(account, day)
             onward = msgspec.structs.replace(command, patient=account.patient, encounter_id=encounter_id)
@@ -322,6 +346,8 @@ class Applier:
         for fact_id, fact in asked:
             if self.keep(number, account, fact_id, fact, work) and isinstance(fact, CloseFact):
                 work.counts.closings[fact.cause] = work.counts.closings.get(fact.cause, 0) + 1
+                last = max((one.standing.last_received for one in occasions), default=work.now)
+                work.counts.closed_after.append(work.now - last)
         return ""
 
     def _transfer(self, inbound: Inbound, command: Command, work: Work) -> None:

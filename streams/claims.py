@@ -6,6 +6,7 @@ closed encounter read twice publishes the same bytes again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from streams.identity import patient_key
 from streams.people import confirmed
 from streams.progress import MessagesSkipped, Progress, skipped
 from streams.records import ClosedEncounter
+from streams.stop_sources import stop_sources
 from streams.topics import Topics
 
 LATE_CHANGE = "LATE_CHANGE"
@@ -83,6 +85,7 @@ class Issuer:
         self.topics = topics
         self.code = code
         self.partitions: dict[int, ClaimSets] = {}
+        self.stop_sources: Counter[str] = Counter()  # of the versions issued here, for metrics
 
     def partition(self, number: int) -> ClaimSets:
         return self.partitions.setdefault(number, ClaimSets())
@@ -139,6 +142,7 @@ class Issuer:
         if closed.is_past:
             return [self._too_late(closed, issued, now)], []
         self.partition(number).newest[key] = (closed.version, issued)
+        self.stop_sources.update(stop_sources(closed))
         return self._publish(number, key, closed.version, issued), issued.lines
 
     def _too_late(self, closed: ClosedEncounter, issued: Issued, now: str) -> Record:

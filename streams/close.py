@@ -240,3 +240,6 @@ class DueIndex(Generic[K]):
 
     def __len__(self) -> int:
         return len(self._due)
+
+    def __contains__(self, encounter: K) -> bool:
+        return encounter in self._due

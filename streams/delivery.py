@@ -70,6 +70,7 @@ class Part:
         desk.metrics.acknowledgements.labels(code or "none").inc()
         if self.fate is Fate.STORED:
             desk.metrics.received.labels(_kind(self.peek)).inc()
+            desk.metrics.sources.stored(self.peek)
         return acknowledgement(self.peek, code, self.problem(desk)) if code else b""
 
 

@@ -34,6 +34,7 @@ class Partition:
     merges: Merges = field(default_factory=Merges)
     recovered_merges: set[Merge] = field(default_factory=set)
     due: DueIndex[Who] = field(default_factory=DueIndex)
+    closing: dict[Who, float] = field(default_factory=dict)  # due since, seconds since 1970; asked to close, not closed
     tally: Tally = field(default_factory=Tally)
 
     def restore(self, key: bytes, value: bytes) -> None:
@@ -130,6 +131,12 @@ class Partition:
     def handed(self, patient: str) -> int:
         """The highest version of a set that was void when its facts went by another identity; 0 when there is none."""
         return max((self.encounters[who].standing.handed[0] for who in self.family(patient)), default=0)
+
+    def overdue(self) -> list[float]:
+        """Since when encounters have been due that are not closed; seconds since 1970."""
+        for account in [account for account in self.closing if account not in self.due]:
+            del self.closing[account]  # closed, or called something else now
+        return list(self.closing.values())
 
     def goes_out(self, home: Who) -> None:
         """What the facts of an encounter cause goes out with this batch."""

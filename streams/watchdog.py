@@ -11,7 +11,7 @@ from faust.types import TP
 
 from streams.intake import Message
 from streams.log import Explained
-from streams.metrics import WorkerMetrics
+from streams.worker_metrics import WorkerMetrics
 
 log = logging.getLogger("dripcode.watchdog")
 
@@ -58,6 +58,7 @@ class Watchdog:
         now = time.monotonic()
         changelogs = self.app.tables.changelog_topics
         lags: dict[str, int] = {}
+        stands: dict[str, float] = {}
         for tp in consumer.assignment():
             if tp.topic in changelogs:
                 continue
@@ -67,8 +68,10 @@ class Watchdog:
             moved = self._moved.setdefault(tp, now)
             if not lag:
                 self._moved[tp] = now
-            elif now - moved > self.stuck_after:
+                continue
+            stands[tp.topic] = max(stands.get(tp.topic, 0.0), now - moved)
+            if now - moved > self.stuck_after:
                 message = f"{tp.topic}[{tp.partition}]: {lag} waiting, none done for {now - moved:.0f} s"
                 log.critical("%s; the worker ends", message)
                 await self.app.crash(Stuck(message))
-        self.metrics.lag(lags)
+        self.metrics.lag(lags, stands)

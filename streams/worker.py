@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import faust
@@ -24,7 +25,7 @@ SHUTDOWN_SECONDS = 20.0
 
 
 class Ops(Service):
-    """/metrics, /healthz and the notice on the read model, for as long as the app runs."""
+    """/metrics, the health pages and the notice on the read model, for as long as the app runs."""
 
     def __init__(self, worker: Worker, settings: Settings, **options: Any) -> None:
         self.worker = worker
@@ -37,10 +38,25 @@ class Ops(Service):
         self.runner = await serve_ops(settings.metrics_listen, registry, self.problem)
         shelf, name = open_shelf(settings), process_name(settings.instance)
         self.add_future(keep_noticed(shelf, "worker", name, registry, self.problem))
+        self.add_future(self._time_recovery())
 
     async def on_stop(self) -> None:
         if self.runner is not None:
             await self.runner.cleanup()
+
+    async def _time_recovery(self) -> None:
+        """How long recoveries take and what they still have to read."""
+        metrics, began = self.worker.metrics, time.monotonic()
+        tables: Any = self.worker.app.tables
+        is_recovering = True
+        while not self.should_stop:
+            was, is_recovering = is_recovering, self.problem() == "recovering"
+            if is_recovering and not was:
+                began = time.monotonic()
+            if is_recovering or was:
+                metrics.recovery_seconds.set(time.monotonic() - began)
+                metrics.recovery_remaining.set(tables.recovery.active_remaining_total() if is_recovering else 0)
+            await self.sleep(0.5)
 
     def problem(self) -> str:
         """What keeps the worker from working; "" when nothing does."""

@@ -26,7 +26,7 @@ log = logging.getLogger("dripcode.listener")
 @click.command()
 @config_option
 @click.option("--mllp-listen", metavar="HOST:PORT", help="Where to listen.")
-@click.option("--metrics-listen", metavar="HOST:PORT", help="Where to answer /metrics and /healthz.")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Where to answer /metrics, /healthz and /readyz.")
 @click.option("--broker", metavar="URL", help="sqlite:///PATH or kafka://HOST:PORT.")
 def command(config: Path | None, mllp_listen: str | None, metrics_listen: str | None, broker: str | None) -> None:
     """Take HL7 messages over MLLP; answer each once it is stored."""
@@ -52,7 +52,9 @@ async def listen(settings: Settings) -> None:
     if tls is not None:
         metrics.certificate_expires.set_function(lambda: tls.expires)
     listener = listener_of(settings, appender, metrics, tls)
-    ops = await serve_ops(settings.listener_metrics_listen, metrics.registry, lambda: listener.trouble)
+    ops = await serve_ops(
+        settings.listener_metrics_listen, metrics.registry, lambda: listener.trouble, "listener_metrics_listen"
+    )
     noticed = asyncio.create_task(
         keep_noticed(open_shelf(settings), "listener", process_name(), metrics.registry, lambda: listener.trouble)
     )

@@ -14,7 +14,7 @@ from streams.settings import Settings
 
 @click.command()
 @config_option
-@click.option("--metrics-listen", metavar="HOST:PORT", help="Where to answer /metrics and /healthz.")
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Where to answer /metrics, /healthz and /readyz.")
 @click.option("--broker", metavar="URL", help="sqlite:///PATH or kafka://HOST:PORT.")
 def command(config: Path | None, metrics_listen: str | None, broker: str | None) -> None:
     """Apply messages, close encounters, code them, publish claim lines."""

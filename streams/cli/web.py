@@ -12,9 +12,12 @@ import click
 from streams.appenders import appender_of
 from streams.cli.options import config_option, settings_from
 from streams.log import configure
+from streams.ops import serve_ops
 from streams.read_model.opening import open_shelf
+from streams.read_model.shelf import ReadModelAway, Shelf
 from streams.settings import Settings
 from streams.web.app import serve_pages
+from streams.web.metrics import WebMetrics
 from streams.web.people import hashed
 
 log = logging.getLogger("dripcode.web")
@@ -35,6 +38,23 @@ def command(config: Path | None, web_listen: str | None, broker: str | None, is_
     asyncio.run(serve(settings))
 
 
+class Looked:
+    """Whether the read model answers, asked once a second."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.trouble = "starting"
+
+    async def look(self) -> None:
+        while True:
+            try:
+                await self.shelf.positions()
+                self.trouble = ""
+            except ReadModelAway:
+                self.trouble = "read model away"
+            await asyncio.sleep(1)
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     stopped = asyncio.Event()
@@ -45,11 +65,19 @@ async def serve(settings: Settings) -> None:
     appender = appender_of(settings)
     await appender.start()
     try:
-        runner = await serve_pages(settings, shelf, appender)
+        metrics, looked = WebMetrics(), Looked(shelf)
+        runner = await serve_pages(settings, shelf, appender, metrics)
+        ops = await serve_ops(
+            settings.web_metrics_listen, metrics.registry, lambda: looked.trouble, "web_metrics_listen"
+        )
+        looking = asyncio.create_task(looked.look())
         scheme = "https" if settings.web_tls_certificate else "http"
         log.info("pages on %s://%s/", scheme, settings.web_listen)
         await stopped.wait()
+        looking.cancel()
         await runner.cleanup()
+        if ops is not None:
+            await ops.cleanup()
     finally:
         await appender.stop()
         await shelf.close()

@@ -51,6 +51,8 @@ class Stage:
     worker_port: int = field(default_factory=free_port)
     listener_port: int = field(default_factory=free_port)
     web_port: int = field(default_factory=free_port)
+    projector_port: int = field(default_factory=free_port)
+    web_metrics_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
@@ -62,6 +64,8 @@ class Stage:
             "DRIPCODE_MLLP_LISTEN": f"127.0.0.1:{self.mllp_port}",
             "DRIPCODE_METRICS_LISTEN": f"127.0.0.1:{self.worker_port}",
             "DRIPCODE_LISTENER_METRICS_LISTEN": f"127.0.0.1:{self.listener_port}",
+            "DRIPCODE_PROJECTOR_METRICS_LISTEN": f"127.0.0.1:{self.projector_port}",
+            "DRIPCODE_WEB_METRICS_LISTEN": f"127.0.0.1:{self.web_metrics_port}",
             "DRIPCODE_WEB_LISTEN": f"127.0.0.1:{self.web_port}",
             **self.environment,
         }
@@ -96,7 +100,8 @@ class Stage:
     def wait_ready(self, patience: float = 60.0) -> None:
         """Wait until all that serve answer that they are well. Raises StageError."""
         until = time.monotonic() + patience
-        for name, port in (("listener", self.listener_port), ("worker", self.worker_port), ("web", self.web_port)):
+        ports = {"listener": self.listener_port, "worker": self.worker_port, "web": self.web_metrics_port}
+        for name, port in ports.items():
             while name in self.processes and not is_well(port):
                 self.check(name)
                 if time.monotonic() > until:
@@ -130,9 +135,9 @@ class Stage:
 
 
 def is_well(port: int) -> bool:
-    """Whether /healthz of that port says ok."""
+    """Whether /readyz of that port says ok."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
             return bool(json.load(answer)["status"] == "ok")
     except (OSError, ValueError, urllib.error.URLError):
         return False

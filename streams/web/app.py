@@ -20,6 +20,7 @@ from streams.topics import topics_of
 from streams.web import show
 from streams.web.audit import Audit
 from streams.web.keys import APPENDER, AUDIT, PEOPLE, PERSON, PULSE, SHELF, TEMPLATES, TOPICS
+from streams.web.metrics import WebMetrics
 from streams.web.pages import (
     COOKIE,
     document,
@@ -50,11 +51,12 @@ _HEADERS = {
 _OPEN_PATHS = ("/sign-in", "/static/", "/healthz")
 
 
-async def serve_pages(settings: Settings, shelf: Shelf, appender: Appender) -> web.AppRunner:
+async def serve_pages(settings: Settings, shelf: Shelf, appender: Appender, metrics: WebMetrics) -> web.AppRunner:
     """Serve on `web_listen` until `cleanup()`. Raises SettingsError."""
     host, port = split_address(settings.web_listen, "web_listen")
     people = _people(settings, host)
     app = make_pages(settings, shelf, appender, people)
+    app.middlewares.insert(0, metrics.middleware())
     runner = web.AppRunner(app, access_log=None)  # paths name encounters
     await runner.setup()
     try:

@@ -19,10 +19,10 @@ from streams.apply import Applier
 from streams.claims import Issuer
 from streams.intake import GATHER_SECONDS
 from streams.kafka_access import kafka_hosts
-from streams.metrics import WorkerMetrics
 from streams.settings import Settings, load_settings
 from streams.site import coder_of, rules_of
 from streams.topics import app_id, topics_of
+from streams.worker_metrics import WorkerMetrics
 from streams.writing import KafkaWriter
 
 COMMIT_SECONDS = 0.5  # as the worker's app has it

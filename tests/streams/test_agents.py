@@ -18,12 +18,12 @@ from streams.apply import Applier
 from streams.claims import Issuer
 from streams.demo.hospital_day import hospital_day
 from streams.embedded.records import Record
-from streams.metrics import WorkerMetrics
 from streams.provision import provision_kafka
 from streams.records import ClosedEncounter, encode
 from streams.settings import Settings, load_settings
 from streams.site import coder_of, rules_of
 from streams.topics import topics_of
+from streams.worker_metrics import WorkerMetrics
 from streams.writing import InTurn, KafkaWriter, Then, nothing
 from tests.servers.kafka import KafkaServer
 from tests.streams.brokers import KafkaBroker

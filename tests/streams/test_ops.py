@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.apply import Applier, Inbound
 from streams.demo.hospital_day import hospital_day
 from streams.demo.stage import free_port
-from streams.metrics import WorkerMetrics
 from streams.ops import serve_ops
 from streams.settings import SettingsError, load_settings
 from streams.site import rules_of
 from streams.topics import topics_of
+from streams.worker_metrics import WorkerMetrics
 
 SETTINGS = load_settings(environment={})[0]
 TOPICS = topics_of(SETTINGS)
@@ -51,7 +51,8 @@ def after_a_day() -> WorkerMetrics:
         Inbound(TOPICS.inbound, 0, offset, b"|", sent.text, 0.0) for offset, sent in enumerate(hospital_day(1, 10))
     ]
     _, counts = applier.apply(batch, now=0.0)
-    metrics.applied(counts, applier)
+    metrics.watch(applier)
+    metrics.applied(counts)
     return metrics
 
 
@@ -74,9 +75,35 @@ def test_no_metric_holds_anything_of_a_patient(after_a_day: WorkerMetrics) -> No
     assert "SYNTHETIC" not in text
 
 
-def test_health_is_200_when_all_is_well_and_503_with_the_reason_when_not() -> None:
-    assert served(WorkerMetrics(), "", "/healthz") == (200, json.dumps({"status": "ok"}))
-    assert served(WorkerMetrics(), "recovering", "/healthz") == (503, json.dumps({"status": "recovering"}))
+WELL, RECOVERING = (200, json.dumps({"status": "ok"})), (503, json.dumps({"status": "recovering"}))
+
+
+@pytest.mark.parametrize(
+    ("path", "when_well", "when_recovering"),
+    [("/readyz", WELL, RECOVERING), ("/startupz", WELL, RECOVERING), ("/healthz", WELL, WELL)],
+)
+def test_readiness_says_what_is_wrong_and_health_that_it_answers(
+    path: str, when_well: tuple[int, str], when_recovering: tuple[int, str]
+) -> None:
+    assert served(WorkerMetrics(), "", path) == when_well
+    assert served(WorkerMetrics(), "recovering", path) == when_recovering
+
+
+def test_what_has_started_once_has_started() -> None:
+    trouble = [""]
+
+    async def run() -> list[tuple[int, str]]:
+        port = free_port()
+        runner = await serve_ops(f"127.0.0.1:{port}", WorkerMetrics().registry, lambda: trouble[0])
+        assert runner is not None
+        try:
+            first = await asyncio.to_thread(get, port, "/startupz")
+            trouble[0] = "recovering"
+            return [first, await asyncio.to_thread(get, port, "/startupz")]
+        finally:
+            await runner.cleanup()
+
+    assert asyncio.run(run()) == [WELL, WELL]
 
 
 def test_without_an_address_nothing_is_served() -> None:

@@ -6,8 +6,8 @@ import pytest
 from faust.types import TP
 
 from streams import watchdog
-from streams.metrics import WorkerMetrics
 from streams.watchdog import Stuck, Watchdog
+from streams.worker_metrics import WorkerMetrics
 
 INBOUND = TP("hl7.inbound", 0)
 
