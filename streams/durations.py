@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 
 class Durations(Collector):
@@ -34,7 +35,7 @@ class Durations(Collector):
         family = HistogramMetricFamily(self.name, self.meaning, labels=[self.label])
         for value, counts in self._counts.items():
             so_far, buckets = 0, []
-            for bound, count in zip((*map(str, self.bounds), "+Inf"), counts, strict=True):
+            for bound, count in zip((*map(floatToGoString, self.bounds), "+Inf"), counts, strict=True):
                 so_far += count
                 buckets.append((bound, so_far))
             family.add_metric([value], buckets, self._sums[value])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,8 +22,7 @@ _MOST = 10_000
 _SOURCES_MOST = 100
 MISSING_STOPS = ("NO_STOP", "NO_STOP_NO_LINE", "STOP_MISSING_PUSH")
 # Upper edges of the ages of missing stops, seconds.
-_AGES = {"1h": 3600.0, "4h": 4 * 3600.0, "1d": 86400.0, "7d": 7 * 86400.0}
-_OLDER = "older"
+_AGES = {"1h": 3600.0, "4h": 4 * 3600.0, "1d": 86400.0, "7d": 7 * 86400.0, "older": math.inf}
 
 
 class ProjectorMetrics(Metrics, Collector):
@@ -84,31 +85,34 @@ async def _findings(shelf: Shelf) -> list[Metric]:
     oldest = GaugeMetricFamily(
         "dripcode_findings_oldest_timestamp_seconds", "When the oldest open finding was opened", labels=["kind"]
     )
-    ages = dict.fromkeys((*_AGES, _OLDER), 0)
+    ages: Counter[str] = Counter()
     for kind, _ in await shelf.ranked(FINDING, "kinds", _MOST):
-        size = await shelf.size(FINDING, f"open:{kind}")
-        number.add_metric([kind], size)
-        if size:
-            ((_, opened),) = await shelf.ranked(FINDING, f"open:{kind}", 1, skip=size - 1)
-            oldest.add_metric([kind], opened)
+        index = f"oldest:kind:{kind}"
+        number.add_metric([kind], await shelf.size(FINDING, index))
+        for _, before in await shelf.ranked(FINDING, index, 1):
+            oldest.add_metric([kind], -before)
         if kind in MISSING_STOPS:
-            _count_ages(ages, await shelf.ranked(FINDING, f"open:{kind}", _MOST))
+            ages.update(await _ages(shelf, index))
     missing = GaugeMetricFamily("dripcode_missing_stops", "Infusions without a stop, by age", labels=["age"])
-    for age, count in ages.items():
-        missing.add_metric([age], count)
+    for age in _AGES:
+        missing.add_metric([age], ages[age])
     return [number, oldest, missing]
 
 
-def _count_ages(ages: dict[str, int], opened: Sequence[tuple[str, float]]) -> None:
-    now = time.time()
-    for _, at in opened:
-        ages[next((age for age, edge in _AGES.items() if now - at <= edge), _OLDER)] += 1
+async def _ages(shelf: Shelf, index: str) -> dict[str, int]:
+    """How many of an index (scores: minus when they were opened) are of each age."""
+    now, found, lower = time.time(), {}, -math.inf
+    for age, edge in _AGES.items():
+        upper = edge - now
+        found[age] = await shelf.size(FINDING, index, (lower, upper))
+        lower = math.nextafter(upper, math.inf)
+    return found
 
 
 async def _severities(shelf: Shelf) -> Metric:
     family = GaugeMetricFamily("dripcode_findings_by_severity", "Findings that wait, by severity", labels=["severity"])
     for severity in ("hold", "review", "notice"):
-        family.add_metric([severity], await shelf.size(FINDING, f"severity:{severity}"))
+        family.add_metric([severity], await shelf.size(FINDING, f"oldest:severity:{severity}"))
     return family
 
 

@@ -122,6 +122,7 @@ class Play:
     faults: Sequence[Fault] = ()
     environment: dict[str, str] = field(default_factory=dict)
     logs: Path | None = None  # where the processes' output goes; None for data_dir
+    at_end: Callable[[Stage], None] | None = None  # called when all is coded, before the processes stop
     report: SendReport | None = None
     restarts: int = 0  # of a process that ended by itself
     _ended: dict[str, tuple[subprocess.Popen[bytes], float]] = field(default_factory=dict)
@@ -143,6 +144,8 @@ class Play:
                 command = Command("close", *account, at=now)
                 self.broker.put(Record(self.broker.topics.commands, account.patient.encode(), encode(command)))
             self._settle(stage)
+            if self.at_end is not None:
+                self.at_end(stage)
         finally:
             for fault in self.faults:
                 fault.end(stage)
