@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from streams.dead_letters import Origin, Why, dead_letter
 from streams.demo.hospital_day import balance, hospital_day
 from streams.embedded.records import Record
 from streams.mllp import frame
+from tests.faults.processes import KillWorker
 from tests.streams.brokers import Broker, EmbeddedBroker
-from tests.streams.play import Killer, Play
+from tests.streams.play import Play
 from tests.streams.worked import Day, put
 
 SENT = hospital_day(7, 80)
@@ -151,7 +153,7 @@ def test_a_running_system_balances(broker: Broker) -> None:
 
 @pytest.mark.slow
 def test_a_day_by_a_real_worker_that_is_killed_in_the_middle_balances(broker: Broker) -> None:
-    play = Play(broker, MESSAGES, rate=120.0, disturb=Killer(7, kills=2))
+    play = Play(broker, MESSAGES, rate=120.0, faults=[KillWorker(Random(7), times=2)])
     play.run()
     found = of_broker(broker)
     assert found["exceptions"] == []
