@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests of real servers need: redis-server, Java 17 or newer, and the Kafka jars (through Maven).
+# Brings what the tests need: redis-server, chromium, Java 17 or newer, and the Kafka jars (through Maven).
 #
 # Installs Debian packages only where it may (root, or sudo without a password) and only those that are missing.
 # What it cannot bring it names, and exits 0: the tests that need it are skipped and say so. With CI=true or
@@ -50,6 +50,7 @@ java_package() { # Debian 12 has 17; later releases have only newer ones, which 
 install_missing() {
     local packages=()
     has redis-server || packages+=(redis-server)
+    has chromium || packages+=(chromium)
     has_java || packages+=(java)
     has_jars || has mvn || packages+=(maven)
     [ ${#packages[@]} -gt 0 ] || return 0
@@ -72,6 +73,7 @@ fetch_jars() {
 
 missing() {
     has redis-server || echo "redis-server"
+    has chromium || echo "chromium"
     has_java || echo "Java $java_wanted or newer, under JAVA_HOME or on the PATH"
     has_jars || echo "the Kafka jars (they need Maven)"
 }

@@ -15,14 +15,17 @@ from itertools import count
 import hypothesis
 import pytest
 
+from tests.servers.chromium import missing_for_chromium
 from tests.servers.kafka import KafkaServer, missing_for_kafka
 from tests.servers.redis import RedisServer, missing_for_redis
 
 MISSING: dict[str, Callable[[], str | None]] = {"kafka": cache(missing_for_kafka), "redis": cache(missing_for_redis)}
-MARK_OF_FIXTURE = {"kafka": "kafka", "private_kafka": "kafka", "redis_server": "redis"}
+MISSING["chromium"] = cache(missing_for_chromium)
+MARK_OF_FIXTURE = {"kafka": "kafka", "private_kafka": "kafka", "redis_server": "redis", "browser": "chromium"}
 REMEDY = {
     "kafka": "install Java 17 or newer and Maven (Debian: openjdk-17-jre-headless maven), then `make servers`",
     "redis": "install redis-server (Debian: redis-server), or run `make servers` as root",
+    "chromium": "install Chromium (Debian: chromium), or run `make servers` as root",
 }
 NOT_RUN = pytest.StashKey[dict[str, int]]()
 REQUIRED = os.environ.get("DRIPCODE_REQUIRE_SERVERS", os.environ.get("CI", "")).lower() in {"1", "true", "yes"}

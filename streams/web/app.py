@@ -45,7 +45,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; "
     "form-action 'self'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all a browser names no origin of a form either
     "Cache-Control": "no-store",  # pages show patients
 }
 _OPEN_PATHS = ("/sign-in", "/static/", "/healthz")

@@ -1,0 +1,165 @@
+"""The pages in a real browser, over a running site."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import time
+from io import StringIO
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.streams.play import outcome_of
+from tests.streams.web.conftest import DAY, Site, aside
+
+
+def paths(site: Site) -> dict[str, str]:
+    held = site.finding("NO_STOP")
+    return {
+        "throughput": "",
+        "queue": "queue",
+        "lines": "lines",
+        "encounter": f"encounters/{held['encounter_id']}",
+        "unknown": "encounters/SYN-404",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["throughput", "queue", "lines", "encounter", "unknown"])
+def test_a_page_has_no_barrier(site: Site, page: Page, name: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(site.page + paths(site)[name])
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("name", ["throughput", "queue", "lines", "encounter"])
+def test_a_page_fits_a_phone(site: Site, page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(site.page + paths(site)[name])
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390
+
+
+def test_the_numbers_on_the_front_page_are_those_of_the_topics(site: Site, page: Page) -> None:
+    outcome = aside(lambda: outcome_of(site.broker))
+    page.goto(site.page)
+    said = page.locator(".balance").inner_text()
+    numbers = {word: int(re.sub(r"\D", "", number)) for word, number in re.findall(r"([a-z]+)\s+([\d\u202f]+)", said)}
+    balance = outcome.balance
+    assert numbers["received"] == len(DAY) == balance.received
+    assert numbers["applied"] == balance.applied
+    assert numbers["duplicate"] == balance.duplicate
+    assert numbers["dead"] == sum(balance.dead.values())
+    assert numbers["ignored"] == sum(balance.ignored.values())
+    assert (numbers["waiting"], numbers["difference"]) == (0, 0)
+
+
+def test_the_keyboard_reaches_the_pages(site: Site, page: Page) -> None:
+    page.goto(site.page)
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    for name in ("Throughput", "Work queue", "Claim lines"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/lines$"))
+
+
+def test_in_three_clicks_it_is_clear_why_an_encounter_is_held_and_what_is_missing(site: Site, page: Page) -> None:
+    held = site.finding("NO_STOP")
+    page.goto(site.page)
+    page.get_by_role("link", name="Work queue", exact=True).click()
+    page.get_by_role("link", name=held["encounter_id"], exact=True).first.click()
+    shown = page.locator("main").inner_text()
+    assert held["text"] in shown
+    assert held["message_control_ids"]
+    assert all(control in shown for control in held["message_control_ids"])
+
+
+def test_news_arrives_without_a_reload(site: Site, page: Page) -> None:
+    page.goto(site.page)
+    page.evaluate("window.marked = true")
+    before = page.locator("main").inner_html()
+    page.wait_for_function("before => document.querySelector('main').innerHTML !== before", arg=before, timeout=10_000)
+    assert page.evaluate("window.marked") is True
+
+
+def test_the_export_is_what_the_topic_has(site: Site, page: Page) -> None:
+    answer = page.request.get(site.page + "lines.csv")
+    rows = list(csv.DictReader(StringIO(answer.text())))
+    standing = site.standing()
+    assert {row["claim_line_id"] for row in rows} == set(standing)
+    for row in rows:
+        line = standing[row["claim_line_id"]]
+        assert (row["code"], row["units"], row["service_date"]) == (
+            line["code"],
+            str(line["units"]),
+            line["service_date"],
+        )
+
+
+def test_no_script_or_style_comes_from_elsewhere(site: Site, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in paths(site).values():
+        page.goto(site.page + path)
+    assert asked
+    assert all(url.startswith(site.page) for url in asked)
+
+
+def test_a_stop_supplied_on_the_page_becomes_a_new_version_and_an_audit_line(site: Site, page: Page) -> None:
+    held = site.finding("NO_STOP")
+    encounter = held["encounter_id"]
+    page.goto(f"{site.page}encounters/{encounter}")
+    supply = page.locator("details", has_text="Supply the stop").first
+    supply.locator("summary").click()
+    stop = supply.locator("input[name=stop]")
+    start = stop.get_attribute("min") or ""
+    hour = int(start[11:13])
+    later = f"{start[:11]}{hour + 1:02d}{start[13:]}" if hour < 23 else f"{start[:11]}23:59"
+    stop.fill(later)
+    supply.locator("input[name=who]").fill("Synthia Reviewer")
+    supply.locator("input[name=why]").fill("flowsheet of the infusion")
+    supply.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    until = time.monotonic() + 20
+    while any(one["finding_id"] == held["finding_id"] for one in site.open_findings()):
+        assert time.monotonic() < until, "the finding was not settled by the stop"
+        time.sleep(0.2)
+    site.settle()
+    page.goto(f"{site.page}encounters/{encounter}")
+    expect(page.locator(".versions")).to_contain_text("Version")
+    audit = [json.loads(line) for line in (site.broker.settings.data_dir / "audit.log").read_text().splitlines()]
+    assert any(
+        entry["who"] == "Synthia Reviewer"
+        and entry["did"] == "documented a stop"
+        and entry["encounter_id"] == encounter
+        for entry in audit
+    )
+
+
+def test_a_finding_resolved_on_the_page_is_settled_with_who_and_why(site: Site, page: Page) -> None:
+    finding = site.finding("BOUNDARY_MINUTE")
+    page.goto(f"{site.page}encounters/{finding['encounter_id']}")
+    form = page.locator(f"form:has(input[value='{finding['finding_id']}'])")
+    page.locator(f"details:has(input[value='{finding['finding_id']}']) summary").click()
+    form.locator("input[name=who]").fill("Synthia Reviewer")
+    form.locator("input[name=why]").fill("both times confirmed in the chart")
+    form.get_by_role("button").click()
+    until = time.monotonic() + 20
+    while any(one["finding_id"] == finding["finding_id"] for one in site.open_findings()):
+        assert time.monotonic() < until, "the finding was not resolved"
+        time.sleep(0.2)
+
+
+def test_nothing_of_a_patient_is_in_a_log(site: Site) -> None:
+    ids = {str(line["encounter_id"]) for line in site.standing().values()}
+    ids |= {str(line["patient_id"]) for line in site.standing().values()}
+    for log in site.broker.settings.data_dir.glob("*.log"):
+        if log.name != "audit.log":
+            said = log.read_text()
+            assert not [one for one in ids if re.search(rf"\b{re.escape(one)}\b", said)]
