@@ -28,12 +28,16 @@ _ENDS = (hl7.AdministrationStopped, hl7.AdministrationPaused)
 _TO_THE_MINUTE = frozenset({"minute", "second", "fraction"})
 
 
+# Action, entry time, whether it takes something back (what it takes back was there), message time, control id, place.
+Order = tuple[int, float, bool, float, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An administration event with what orders it: action, entry time, message time, control id, place in it."""
+    """An administration event with what orders it, and where it came from."""
 
     event: AdministrationEvent
-    order: tuple[int, float, float, str, int]
+    order: Order
     control_id: str
     message: int  # place of its message among those that were folded
 
@@ -103,6 +107,7 @@ def order_rows(messages: Iterable[hl7.Message]) -> list[Row]:
                 key = (
                     _ACTION_RANK[event.action],
                     entered.at.timestamp() if entered else 0.0,
+                    isinstance(event, hl7.AdministrationVoided),
                     sent.at.timestamp() if sent else 0.0,
                     message.header.control_id,
                     place,
@@ -138,21 +143,35 @@ def gather(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
 def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
     drafts: list[Draft] = []
     misfits: list[Misfit] = []
+    moments: list[Row] = []
     for row in rows:
-        event = row.event
-        if isinstance(event, hl7.AdministrationVoided):
-            target = find(drafts, event)
-            if target is None:
+        if isinstance(row.event, hl7.AdministrationVoided):
+            if not _take_back(row.event, drafts, moments):
                 misfits.append(Misfit("VOID_WITHOUT_TARGET", row))
-            else:
-                target.is_voided = True
-        elif not isinstance(event, _MOMENTS):
+        elif isinstance(row.event, _MOMENTS):
+            moments.append(row)
+        else:
             _open(drafts, row)
-    for row in sorted((r for r in rows if isinstance(r.event, _MOMENTS)), key=_moment_order):
+    drafts = _bags_as_one(drafts)
+    for row in sorted(moments, key=_moment_order):
         _attach(drafts, row)
     if any(draft.opening.rows_join for draft in drafts):
         drafts = _join_touching(drafts)
     return drafts, misfits
+
+
+def _take_back(event: AdministrationEvent, drafts: Sequence[Draft], moments: list[Row]) -> bool:
+    """Void what the event speaks of: an administration, or one stop, pause or change of rate. False for neither."""
+    if (target := _same(drafts, event)) is None:
+        wrong = [row for row in moments if exact(event.at) and identity(row.event) == identity(event)]
+        if wrong:
+            moments[:] = [row for row in moments if row not in wrong]
+            return True
+        target = find(drafts, event)
+    if target is None:
+        return False
+    target.is_voided = True
+    return True
 
 
 def _join_touching(drafts: Sequence[Draft]) -> list[Draft]:
@@ -194,9 +213,6 @@ def _open(drafts: list[Draft], row: Row) -> None:
     """A start, a whole record, a refusal: the row's own administration, unless it speaks of one that is there."""
     event = row.event
     target = find(drafts, event) if event.action is Action.UPDATE else _same(drafts, event)
-    if target is None and (same_bag := _same_bag(drafts, event) or _running_before(drafts, event)):
-        same_bag.moments.append(row)
-        return
     if target is None:
         drafts.append(Draft([row]))
         return
@@ -232,9 +248,39 @@ def find(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
     return next((found[0] for found in ways if len(found) == 1), None)
 
 
+def _bags_as_one(drafts: list[Draft]) -> list[Draft]:
+    """Starts that only resume a bag, or hang a new one on a running infusion, as moments of what began before.
+
+    Only now, when it is known what was entered in error: nothing goes on with an administration that never was.
+    """
+    if len(drafts) < 2:
+        return drafts
+    kept: list[Draft] = []
+    for draft in sorted(drafts, key=_started_order):
+        event = draft.rows[-1].event
+        is_open = isinstance(event, hl7.AdministrationStarted) and draft.stop is None and not draft.is_voided
+        before = [one for one in kept if _is_given(one)] if is_open else []
+        target = _same_bag(before, event) or _running_before(before, event) if before else None
+        if target is None:
+            kept.append(draft)
+        else:
+            target.joined += draft.rows[:-1]
+            target.moments.append(draft.rows[-1])
+    return kept
+
+
+def _started_order(draft: Draft) -> tuple[float, Order]:
+    return (draft.start.timestamp() if draft.start else float("inf")), draft.rows[0].order
+
+
+def _is_given(draft: Draft) -> bool:
+    """Whether it took place, as far as is known."""
+    return not draft.is_voided and not isinstance(draft.rows[-1].event, hl7.AdministrationNotGiven)
+
+
 def _same_bag(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
     """The administration of an order that names one bag: whatever starts later resumes it."""
-    return drafts[0] if event.order_is_bag and drafts and isinstance(event, hl7.AdministrationStarted) else None
+    return drafts[0] if event.order_is_bag else None
 
 
 def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
@@ -244,7 +290,7 @@ def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draf
     same words.
     """
     start = exact(event.at)
-    if not isinstance(event, hl7.AdministrationStarted) or event.rate is None or start is None:
+    if event.rate is None or start is None:
         return None
     running = [
         draft
@@ -259,7 +305,7 @@ def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draf
     return max(running, key=lambda draft: draft.start or start, default=None)
 
 
-def _moment_order(row: Row) -> tuple[float, tuple[int, float, float, str, int]]:
+def _moment_order(row: Row) -> tuple[float, Order]:
     at = exact(row.event.at) or exact(row.event.stop)
     return (at.timestamp() if at else float("inf")), row.order
 
@@ -268,7 +314,8 @@ def _attach(drafts: list[Draft], row: Row) -> None:
     """A stop, pause, restart or rate change: to the administration of its order that had begun by then."""
     at = exact(row.event.at) or exact(row.event.stop)
     drug = drug_key(row.event)
-    alike = [d for d in drafts if not drug or drug_key(d.opening) == drug] or list(drafts)
+    given = [d for d in drafts if _is_given(d)] or drafts
+    alike = [d for d in given if not drug or drug_key(d.opening) == drug] or given
     begun = [d for d in alike if d.start is not None and at is not None and d.start <= at]
     # A bolus out of a running bag begins later than the infusion, and the stop is the infusion's all the same.
     begun = [d for d in begun if d.opening.rate is not None and runs_of(d)[-1].stop is None] or begun

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import coding
 from hl7_parsers import events as hl7
-from streams.administrations import Draft, Misfit, Row, exact, gather, newest, runs_of
+from streams.administrations import Draft, Misfit, Order, Row, exact, gather, newest, runs_of
 
 # A nurse charts the start some minutes after the pump, or before; a dose that begins earlier is another one.
 _START_TOLERANCE = timedelta(minutes=30)
@@ -103,7 +103,7 @@ def deliveries(rows: Sequence[Row]) -> list[Delivery]:
     return [delivery for delivery in found if delivery.stretches]
 
 
-def _time_order(row: Row) -> tuple[datetime, bool, tuple[int, float, float, str, int]]:
+def _time_order(row: Row) -> tuple[datetime, bool, Order]:
     """By time; what ends goes before what begins at the same instant."""
     at = exact(row.event.at)
     assert at is not None
