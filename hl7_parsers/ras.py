@@ -70,7 +70,7 @@ class _Said(NamedTuple):
     meaning: str
     action: Action
     is_action_known: bool
-    is_empty: bool  # of everything that is said here
+    is_empty: bool  # of everything that is said here; a deletion needs no more than its order
     pace: tuple[float, float] | None  # how much a minute, and how much in all, where both are told in one unit
     draft: Draft
 
@@ -271,7 +271,7 @@ def _said(rxa: Segment, is_method_told: bool, profile: SenderProfile) -> _Said:
         _put_method(rxa, meaning, draft)
     if profile.indication_field and (reason := fields.code(rxa, profile.indication_field)) != fields.NO_CODE:
         draft.put("indication", reason.text or reason.id, at(rxa, profile.indication_field))
-    is_empty = not word and not drug_text and not rxa.text(profile.dose_field)
+    is_empty = action is not Action.DELETE and not word and not drug_text and not rxa.text(profile.dose_field)
     return _Said(meaning, action, code in _ACTIONS, is_empty, _pace(draft), draft)
 
 

@@ -127,10 +127,12 @@ def identity_text(event: AdministrationEvent) -> str:
 def gather(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
     """Rows of one encounter into administrations, and the rows that fit nowhere."""
     by_order: dict[str, list[Row]] = {}
+    placers = _placers(rows)
     for row in rows:
         event = row.event
+        number = event.placer or placers.get(event.filler) or event.filler
         # Without an order number only the same drug can be the same order.
-        by_order.setdefault(event.placer or event.filler or f"no order, {drug_key(event)}", []).append(row)
+        by_order.setdefault(number or f"no order, {drug_key(event)}", []).append(row)
     drafts: list[Draft] = []
     misfits: list[Misfit] = []
     for number in sorted(by_order):
@@ -138,6 +140,21 @@ def gather(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
         drafts += of_order
         misfits += left_over
     return drafts, misfits
+
+
+def _placers(rows: Sequence[Row]) -> dict[str, str]:
+    """By filler number the placer number of that order, for rows that leave it out; none where it is not the only one.
+
+    An order number that names one bag is not asked: its filler number is that of the order, of which there are more.
+    """
+    if all(row.event.placer for row in rows):
+        return {}
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        event = row.event
+        if event.placer and event.filler and not event.order_is_bag:
+            found.setdefault(event.filler, set()).add(event.placer)
+    return {filler: placer for filler, (placer, *others) in found.items() if not others}
 
 
 def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:

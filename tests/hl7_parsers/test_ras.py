@@ -342,6 +342,12 @@ def test_a_message_without_rows_says_so() -> None:
     assert [remark.id for remark in empty.remarks] == ["ROW_EMPTY"]
 
 
+def test_a_deletion_that_names_its_order_alone_is_one() -> None:
+    event = administration("RXA|0|1" + "|" * 19 + "D")
+    assert isinstance(event, events.AdministrationVoided)
+    assert event.placer
+
+
 def test_in_the_night_the_clock_goes_back_only_one_reading_is_later() -> None:
     raw = ras(rxa({3: "20251102013000", 4: "20251102011500"}), RXR).replace(b"20250106093000-0500", b"20250106093000")
     (event,) = administrations(raw, STANDARD_IN_NEW_YORK)
