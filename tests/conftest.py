@@ -17,13 +17,19 @@ import pytest
 
 from tests.servers.chromium import missing_for_chromium
 from tests.servers.kafka import KafkaServer, missing_for_kafka
+from tests.servers.prometheus import missing_for_prometheus
 from tests.servers.redis import RedisServer, missing_for_redis
 
-MISSING: dict[str, Callable[[], str | None]] = {"kafka": cache(missing_for_kafka), "redis": cache(missing_for_redis)}
-MISSING["chromium"] = cache(missing_for_chromium)
+MISSING: dict[str, Callable[[], str | None]] = {
+    "chromium": cache(missing_for_chromium),
+    "kafka": cache(missing_for_kafka),
+    "prometheus": cache(missing_for_prometheus),
+    "redis": cache(missing_for_redis),
+}
 MARK_OF_FIXTURE = {"kafka": "kafka", "private_kafka": "kafka", "redis_server": "redis", "browser": "chromium"}
 REMEDY = {
     "kafka": "install Java 17 or newer and Maven (Debian: openjdk-17-jre-headless maven), then `make servers`",
+    "prometheus": "install Prometheus and promtool (Debian: prometheus), or run `make servers` as root",
     "redis": "install redis-server (Debian: redis-server), or run `make servers` as root",
     "chromium": "install Chromium (Debian: chromium), or run `make servers` as root",
 }
