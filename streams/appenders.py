@@ -47,7 +47,12 @@ class EmbeddedAppender:
 
 
 class KafkaAppender:
-    """Sends with acks from all in-sync replicas and waits for each confirmation."""
+    """Sends with acks from all in-sync replicas and waits for each confirmation.
+
+    A batch that fails leaves a gap in the numbers by which the broker knows an idempotent producer's batches, though
+    it may never have been sent (aiokafka numbers it when it gives it up); all later ones would be refused as out of
+    order, for ever. So after a failure the next append begins with a new producer.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -55,7 +60,10 @@ class KafkaAppender:
 
     async def start(self) -> None:
         await provision_kafka(self._settings)
-        self._producer = AIOKafkaProducer(
+        self._producer = await self._started()
+
+    async def _started(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
             **client_options(self._settings),
             acks="all",
             enable_idempotence=True,
@@ -63,30 +71,41 @@ class KafkaAppender:
             request_timeout_ms=max(1000, int(self._settings.mllp_store_timeout.total_seconds() * 1000)),
             max_request_size=self._settings.mllp_max_message + 65536,
         )
-        await self._producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
 
     async def append(self, records: Sequence[Record]) -> list[Position | Exception]:
         """Each for itself: one that the broker refuses, as too large perhaps, must not take the others with it."""
-        confirmations = [await self._send(record) for record in records]
+        if self._producer is None:
+            self._producer = await self._started()
+        producer = self._producer
+        confirmations = [await _send(producer, record) for record in records]
         found = await asyncio.gather(*confirmations, return_exceptions=True)
+        if any(isinstance(each, Exception) for each in found):
+            self._producer = None
+            await producer.stop()
         return [_result(each) for each in found]
-
-    async def _send(self, record: Record) -> asyncio.Future[Any]:
-        """The confirmation that will come, or the error that came at once."""
-        assert self._producer is not None
-        headers = list(record.headers)
-        try:
-            sent: asyncio.Future[Any] = await self._producer.send(
-                record.topic, record.value, key=record.key, headers=headers, partition=record.partition
-            )
-        except KafkaError as wrong:
-            sent = asyncio.get_running_loop().create_future()
-            sent.set_exception(wrong)
-        return sent
 
     async def stop(self) -> None:
         if self._producer is not None:
             await self._producer.stop()
+
+
+async def _send(producer: AIOKafkaProducer, record: Record) -> asyncio.Future[Any]:
+    """The confirmation that will come, or the error that came at once."""
+    headers = list(record.headers)
+    try:
+        sent: asyncio.Future[Any] = await producer.send(
+            record.topic, record.value, key=record.key, headers=headers, partition=record.partition
+        )
+    except KafkaError as wrong:
+        sent = asyncio.get_running_loop().create_future()
+        sent.set_exception(wrong)
+    return sent
 
 
 def _result(confirmed: Any) -> Position | Exception:

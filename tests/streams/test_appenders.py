@@ -1,12 +1,15 @@
 """The listener's broker going away and coming back: silence while it is gone, storing again afterwards."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from streams.appenders import KafkaAppender
+from streams.embedded.records import Record
 from streams.mllp import frame
 from streams.reading import reader_of
 from streams.settings import Settings, load_settings
@@ -50,7 +53,7 @@ async def is_stored_at_last(running: Gateway, text: bytes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("outage", ["killed", "hanging"])
+@pytest.mark.parametrize("outage", ["killed", "stopped", "hanging"])
 def test_while_kafka_is_away_nothing_is_acknowledged_and_when_it_is_back_all_is_stored(
     private_kafka: KafkaServer, tmp_path: Path, outage: str
 ) -> None:
@@ -74,15 +77,41 @@ def test_while_kafka_is_away_nothing_is_acknowledged_and_when_it_is_back_all_is_
     assert set(found) == {message(number) for number in range(6)}
 
 
+@pytest.mark.kafka
+def test_a_record_that_the_broker_refuses_takes_no_later_one_with_it(
+    kafka: KafkaServer, topic_prefix: str, tmp_path: Path
+) -> None:
+    """The broker numbers each producer's batches, and one that it refused leaves a gap in the numbers."""
+    settings = dataclasses.replace(settings_on(kafka, tmp_path), topic_prefix=topic_prefix)
+    topic = topics_of(settings).inbound
+    kafka.create_topics([topic], partitions=4, max_message_bytes="20000")
+
+    def record(size: int) -> Record:
+        return Record(topic, b"key", b"x" * size)
+
+    async def run() -> list[bool]:
+        appender = KafkaAppender(settings)
+        await appender.start()
+        try:
+            found = [await appender.append([record(size)]) for size in (1, 30_000, 2, 3)]
+        finally:
+            await appender.stop()
+        return [isinstance(each, Exception) for (each,) in found]
+
+    assert asyncio.run(run()) == [False, True, False, False]
+
+
 def away(server: KafkaServer, outage: str) -> None:
     if outage == "killed":
         server.kill()
+    elif outage == "stopped":
+        server.stop()
     else:
         os.kill(_pid(server), signal.SIGSTOP)
 
 
 def back(server: KafkaServer, outage: str) -> None:
-    if outage == "killed":
+    if outage in ("killed", "stopped"):
         server.start()
     else:
         os.kill(_pid(server), signal.SIGCONT)
