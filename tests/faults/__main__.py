@@ -85,7 +85,7 @@ def _days(options: argparse.Namespace, kafkas: KafkaLot) -> tuple[int, int, int]
             continue
         ran += 1
         try:
-            result = run(mix, options.encounters, kafkas, options.keep)
+            result = run(mix, options.encounters, kafkas, keep=options.keep)
         except Exception:  # noqa: BLE001 - one run that breaks off must not take the others with it
             traceback.print_exc()
             print(f"{mix.seed:>4} {mix.broker:<11} BROKE OFF  {', '.join(mix.faults)}", flush=True)

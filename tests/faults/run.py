@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -14,9 +15,10 @@ from tests.faults.field import Field, KafkaLot
 from tests.faults.mixes import EMBEDDED, STOCK, Mix
 from tests.faults.verdict import Verdict, judge
 from tests.streams.brokers import Broker, EmbeddedBroker, KafkaBroker
-from tests.streams.play import Play, oracle
+from tests.streams.play import Outcome, Play, oracle
 
-_SENDING_SECONDS = 12.0
+# How long the sending takes when nothing holds it up: the faults strike meanwhile.
+SENDING_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,18 @@ class Result:
     troubles: Counter[str]
 
 
-def run(mix: Mix, encounters: int, kafkas: KafkaLot, keep: Path | None = None) -> Result:
-    """Run a mix. With `keep`, what a run that goes wrong leaves (logs, broker file) is copied there."""
+def run(
+    mix: Mix, encounters: int, kafkas: KafkaLot, *, seconds: float = SENDING_SECONDS, keep: Path | None = None
+) -> Result:
+    """Run a mix, its messages sent over so many seconds.
+
+    With `keep`, what a run that goes wrong leaves (logs, broker file) is copied there.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder, Field(Path(folder), kafkas) as field:
         is_right = False
         try:
-            result = _play(mix, encounters, field, began)
+            result = _play(mix, encounters, field, began, seconds)
             is_right = result.verdict.is_right
         finally:
             if keep is not None and not is_right:
@@ -48,18 +55,20 @@ def run(mix: Mix, encounters: int, kafkas: KafkaLot, keep: Path | None = None) -
         return result
 
 
-def _play(mix: Mix, encounters: int, field: Field, began: float) -> Result:
+def _play(mix: Mix, encounters: int, field: Field, began: float, seconds: float) -> Result:
     messages, troubles = worse_day(mix.seed, encounters)
     faults = list(mix.make(field))
     broker = _broker(mix, field)
-    play = Play(
-        broker, messages, rate=len(messages) / _SENDING_SECONDS, faults=faults, logs=field.folder, patience=150.0
-    )
+    play = Play(broker, messages, rate=len(messages) / seconds, faults=faults, logs=field.folder, patience=150.0)
     outcome = play.run()
     stored = [value for _, _, value in broker.read(broker.topics.inbound)]
+    expected = oracle(stored, broker.settings)
+    verdict = judge(outcome, expected, messages, stored)
+    if not verdict.is_right:
+        _write_differences(field.folder / "differences.json", broker, outcome, expected)
     return Result(
         mix,
-        judge(outcome, oracle(stored, broker.settings), messages, stored),
+        verdict,
         messages=len(messages),
         strikes=sum(fault.struck for fault in faults),
         restarts=play.restarts,
@@ -81,3 +90,29 @@ def _broker(mix: Mix, field: Field) -> Broker:
         "stock" if mix.broker == STOCK else "own",
         kafka.server.address,
     )
+
+
+def _write_differences(path: Path, broker: Broker, outcome: Outcome, expected: Outcome) -> None:
+    """For whoever looks for the cause: the encounters that differ, with every record of theirs, in order."""
+    others = {
+        encounter
+        for encounter in outcome.lines.keys() | expected.lines.keys()
+        if outcome.lines.get(encounter) != expected.lines.get(encounter)
+    }
+    patients = {line["patient_id"] for each in (outcome, expected) for of in others for line in each.lines.get(of, ())}
+    texts = [text.encode() for text in sorted(others | patients)]
+    records = {
+        topic: [
+            (partition, place, value.decode("utf-8", "replace"))
+            for place, (partition, key, value) in enumerate(broker.read(topic))
+            if any(text in key or text in value for text in texts)
+        ]
+        for topic in (*broker.topics.plain(), *broker.topics.compacted())
+    }
+    differences = {
+        "run": {one: outcome.lines.get(one) for one in sorted(others)},
+        "oracle": {one: expected.lines.get(one) for one in sorted(others)},
+        "findings": {"run": sorted(outcome.findings), "oracle": sorted(expected.findings)},
+        "records": records,
+    }
+    path.write_text(json.dumps(differences, indent=1))

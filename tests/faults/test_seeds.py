@@ -27,14 +27,15 @@ def kafkas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaLot]:
     "mix",
     [
         Mix(101, EMBEDDED, ("disk-full", "sender-cut")),
-        pytest.param(Mix(103, KAFKA, ("broker-kill", "listener-kill")), marks=pytest.mark.kafka),
+        Mix(102, EMBEDDED, ("clock-step",)),
+        pytest.param(Mix(103, KAFKA, ("broker-kill",)), marks=pytest.mark.kafka),
     ],
     ids=lambda mix: f"{mix.broker} {' '.join(mix.faults)}",
 )
 def test_a_disturbed_day_ends_in_the_oracles_claim_lines_and_findings(mix: Mix, kafkas: KafkaLot) -> None:
     if without := lacking(mix):
         pytest.skip(without)
-    result = run(mix, encounters=20, kafkas=kafkas)
+    result = run(mix, encounters=20, kafkas=kafkas, seconds=6.0)
     assert result.verdict == Verdict(0, 0, 0, 0)
     assert result.strikes
     assert result.lines > 30
