@@ -5,7 +5,7 @@ to a minor version; when a later one renames something, `require_faust` says whi
 message is read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import faust
@@ -17,7 +17,7 @@ from faust.transport.conductor import Conductor as FaustConductor
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.consumer import Fetcher
 from faust.transport.drivers import aiokafka as faust_kafka
-from faust.types import TP, AppT, ConsumerMessage, FutureMessage, ProducerT, RecordMetadata
+from faust.types import TP, AppT, ConsumerMessage, ConsumerT, FutureMessage, ProducerT, RecordMetadata
 from mode import Service
 
 from streams.embedded.errors import FaustChanged
@@ -54,7 +54,7 @@ CONSUMER_NAMES = (
     "_acked", "_acked_index", "_committed_offset", "_unacked_messages", "_buffered_partitions", "_n_acked",
     "_commit_every", "_stopped",
 )  # fmt: skip
-KAFKA_NAMES = (*CONSUMER_NAMES, "_read_offset")
+KAFKA_NAMES = (*CONSUMER_NAMES, "_read_offset", "_thread")
 RECOVERY_NAMES = ("active_tps", "standby_tps", "active_offsets", "standby_offsets", "tp_to_table", "in_recovery")
 _CONDUCTOR_NAMES = ("_tp_index",)
 
@@ -203,6 +203,11 @@ class KafkaConsumer(faust_kafka.Consumer):
         """The next offset to read, of each partition that moved since the last commit; taken out by the commit."""
         raise NotImplementedError
 
+    async def seek_to_beginning(self, partitions: Sequence[TP]) -> None:
+        """Read these partitions from the first message that is still there. They are aiokafka's own keys."""
+        if partitions:
+            await self._thread.seek_to_beginning(*partitions)
+
     def _new_consumer_thread(self) -> KafkaThread:
         return KafkaThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -298,6 +303,11 @@ class TableManager(FaustTableManager):
 def aiokafka_producer(app: AppT) -> Any:
     """The aiokafka producer inside Faust's."""
     return cast(Any, app.producer)._ensure_producer()
+
+
+def committed(consumer: ConsumerT, tp: TP) -> int:
+    """The next offset to read by the last commit that the consumer made or was told of; 0 when there is none."""
+    return cast(FaustConsumer, consumer)._committed_offset.get(tp) or 0
 
 
 def streams_have_room(app: AppT, tp: TP) -> bool:

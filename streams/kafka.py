@@ -1,7 +1,7 @@
 """Faust's Kafka transport with a reading loop of ours: no message skipped in a rebalance, few steps for each.
 
-Faust's own makes about four tasks a message and has two holes, both found by killing workers, both lost messages for
-good (what follows is acknowledged, and the commit passes them):
+Faust's own makes about four tasks a message and has three holes, all found by killing and freezing workers, all lost
+messages for good (what follows is acknowledged, and the commit passes them):
 
 1. A fetch in flight is given the live set of active partitions. When recovery pauses the last of them the set is
    empty, which aiokafka takes for "all": it hands over records of stream partitions, which nobody wants yet, and they
@@ -10,6 +10,8 @@ good (what follows is acknowledged, and the commit passes them):
 2. Stream partitions are resumed before they are sought and before the streams' queues are emptied; what arrives in
    between is thrown away. Here they stay paused until the queues have been emptied (`resume_flow` follows that
    without a pause in between).
+3. The seek to the last commit leaves a partition that has none where it is: behind what was fetched and dropped since
+   it was assigned. Here it is sought to its beginning.
 
 What is fetched goes whole to where it belongs, without a pause: records of a changelog to their table, messages to
 the inbox of the agent that reads the topic. A partition whose inbox is full is not fetched until there is room.
@@ -143,6 +145,13 @@ class Consumer(faust_private.KafkaConsumer):
     async def perform_seek(self) -> None:
         async with self._fetching:
             await super().perform_seek()
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek the streams' partitions to the last commit, or to their beginning where there is none."""
+        committed = await super().seek_to_committed()
+        changelogs = self.app.tables.changelog_topics  # recovery seeks those
+        await self.seek_to_beginning([tp for tp, at in committed.items() if not at and tp.topic not in changelogs])
+        return committed
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         async with self._fetching:

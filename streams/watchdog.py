@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from streams.faust_private import committed
 from streams.intake import Message
 from streams.log import Explained
 from streams.worker_metrics import WorkerMetrics
 
 log = logging.getLogger("dripcode.watchdog")
+
+_ASK_SECONDS = 5.0  # how long the broker may take to say where a partition begins
 
 
 class Stuck(Explained):
@@ -24,7 +30,7 @@ class Watchdog:
     """Remembers, per partition, how far it came and when it last moved.
 
     `recovered` says how far a partition was done by whoever had it before, as far as the tables tell; 0 for unknown.
-    Without it a partition that never moves after a restart would have no lag.
+    The last commit tells it besides. Where neither does, nothing was ever done: all that is there waits.
     """
 
     def __init__(
@@ -36,6 +42,7 @@ class Watchdog:
         self.recovered = recovered
         self._done: dict[TP, int] = {}
         self._moved: dict[TP, float] = {}
+        self._first: dict[TP, int] = {}  # the first message that was there after the last rebalance
         self._rebalances = 0
 
     def progressed(self, messages: Sequence[Message]) -> None:
@@ -52,6 +59,7 @@ class Watchdog:
             self._rebalances = self.app.rebalancing_count
             self._done.clear()
             self._moved.clear()
+            self._first.clear()
         if self.app.rebalancing or not self.app.tables.actives_ready:
             self._moved.clear()
             return
@@ -59,11 +67,10 @@ class Watchdog:
         changelogs = self.app.tables.changelog_topics
         lags: dict[str, int] = {}
         stands: dict[str, float] = {}
-        for tp in consumer.assignment():
+        for tp in list(consumer.assignment()):
             if tp.topic in changelogs:
                 continue
-            done = max(self._done.get(tp, 0), self.recovered(tp))
-            lag = max(0, (consumer.highwater(tp) or 0) - done) if done else 0
+            lag = await self._lag(tp)
             lags[tp.topic] = lags.get(tp.topic, 0) + lag
             moved = self._moved.setdefault(tp, now)
             if not lag:
@@ -75,3 +82,15 @@ class Watchdog:
                 log.critical("%s; the worker ends", message)
                 await self.app.crash(Stuck(message))
         self.metrics.lag(lags, stands)
+
+    async def _lag(self, tp: TP) -> int:
+        """How many messages wait in a partition. Those that retention deleted do not."""
+        consumer = self.app.consumer
+        done = max(self._done.get(tp, 0), self.recovered(tp), committed(consumer, tp))
+        end = consumer.highwater(tp) or 0
+        if done < end and tp not in self._first:
+            # A broker that is away says so elsewhere; we ask again at the next look.
+            with contextlib.suppress(KafkaError, TimeoutError):
+                first = await asyncio.wait_for(consumer.earliest_offsets(tp), _ASK_SECONDS)
+                self._first[tp] = first.get(tp) or 0
+        return max(0, end - max(done, self._first.get(tp, 0)))

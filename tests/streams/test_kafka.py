@@ -125,6 +125,28 @@ def test_a_fetch_keeps_to_the_partitions_it_began_with_and_a_seek_waits_for_it(
     play(monkeypatch, tmp_path, scene)
 
 
+def test_a_partition_without_a_commit_is_sought_to_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Else it goes on behind what was fetched and dropped since it was assigned."""
+    never, begun = TP(INBOUND.topic, 1), TP(INBOUND.topic, 2)
+    sought: list[TP] = []
+
+    async def seek_to_committed(_: Any) -> dict[TP, int | None]:
+        return {INBOUND: 7, never: None, begun: 0, CHANGELOG: None}
+
+    async def seek_to_beginning(*partitions: TP) -> None:
+        sought.extend(partitions)
+
+    async def scene(bench: Bench) -> None:
+        monkeypatch.setattr(aiokafka.Consumer, "seek_to_committed", seek_to_committed)
+        monkeypatch.setattr(bench.consumer._thread, "seek_to_beginning", seek_to_beginning)
+        assert await bench.consumer.seek_to_committed() == await seek_to_committed(None)
+        assert sought == [never, begun]
+
+    play(monkeypatch, tmp_path, scene)
+
+
 def test_streams_wait_until_the_flow_resumes_and_tables_do_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     async def scene(bench: Bench) -> None:
         bench.consumer._set_active_tps(set())

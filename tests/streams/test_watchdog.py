@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from streams import watchdog
@@ -19,13 +20,20 @@ class Message:
 
 class Consumer:
     def __init__(self) -> None:
-        self.end = 0
+        self.end, self.first = 0, 0
+        self.is_away = False
+        self._committed_offset: dict[TP, int | None] = {}
 
     def assignment(self) -> set[TP]:
         return {INBOUND}
 
     def highwater(self, tp: TP) -> int:
         return self.end
+
+    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
+        if self.is_away:
+            raise KafkaTimeoutError
+        return dict.fromkeys(partitions, self.first)
 
 
 class Tables:
@@ -118,6 +126,30 @@ def test_what_another_worker_did_in_between_is_no_lag(clock: list[float]) -> Non
     dog = Watchdog(app, WorkerMetrics(), 60, lambda _: recovered[0])  # type: ignore[arg-type]
     dog.progressed([Message(9)])  # type: ignore[list-item]
     app.rebalancing_count, app.consumer.end, recovered[0] = 1, 200, 200
+    for _ in range(3):
+        check(dog)
+        clock[0] += 61
+    assert app.crashes == []
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_partition_of_which_nothing_was_ever_done_ends_the_worker_too(clock: list[float], is_away: bool) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
+    app.consumer.end, app.consumer.first, app.consumer.is_away = 15, 5, is_away
+    check(dog)
+    clock[0] += 61
+    check(dog)
+    waiting = 15 if is_away else 10
+    assert [str(crash) for crash in app.crashes] == [f"hl7.inbound[0]: {waiting} waiting, none done for 61 s"]
+
+
+@pytest.mark.parametrize(("committed", "first"), [(15, 0), (None, 15), (3, 15)])
+def test_what_is_committed_or_no_longer_there_is_no_lag(clock: list[float], committed: int | None, first: int) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
+    app.consumer.end, app.consumer.first = 15, first
+    app.consumer._committed_offset[INBOUND] = committed
     for _ in range(3):
         check(dog)
         clock[0] += 61
