@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from streams.settings import Settings, SettingsError
 from streams.tls import load_authorities, load_identity
+
+# What aiokafka says of a broker that does not answer stands in our errors; who sets up logging hears it besides.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 _TLS_ALONE = ("kafka_ca", "kafka_certificate", "kafka_key")
 _SASL_ALONE = ("kafka_user", "kafka_password_file")
@@ -32,6 +40,25 @@ def client_options(settings: Settings) -> dict[str, Any]:
             "sasl_plain_password": kafka_password(settings),
         }
     return options
+
+
+def no_answer(settings: Settings, wrong: KafkaError) -> SettingsError:
+    """The error of a broker that does not answer, to be raised."""
+    hosts = ", ".join(kafka_hosts(settings))
+    return SettingsError(f"setting 'broker': no Kafka broker answers at {hosts} ({type(wrong).__name__})")
+
+
+@asynccontextmanager
+async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
+    """An aiokafka client while it is started. Raises SettingsError when no broker answers it."""
+    try:
+        try:
+            await client.start()
+        except KafkaError as wrong:
+            raise no_answer(settings, wrong) from None
+        yield
+    finally:
+        await client.stop()
 
 
 def check_access(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streams.embedded.options import broker_file
 from streams.embedded.store import Store
-from streams.kafka_access import client_options
+from streams.kafka_access import client_options, no_answer
 from streams.settings import Settings, SettingsError
 from streams.topic_list import WantedTopic, wanted_topics
 
@@ -26,6 +26,14 @@ log = logging.getLogger("dripcode.provision")
 def broker_path(settings: Settings) -> Path:
     """The file of the embedded broker."""
     return broker_file(settings.broker_url)
+
+
+def check_broker(settings: Settings) -> None:
+    """Raises SettingsError where the embedded broker's file is to be read and is not there."""
+    if settings.is_embedded and not broker_path(settings).exists():
+        raise SettingsError(
+            f"setting 'broker': there is no broker file {broker_path(settings)}; `dripcode run` makes it"
+        )
 
 
 def open_store(settings: Settings) -> Store:
@@ -79,7 +87,7 @@ async def _admin(settings: Settings, patience: float) -> AsyncIterator[AIOKafkaA
         except KafkaError as wrong:
             await admin.close()
             if time.monotonic() > until:
-                raise SettingsError(f"setting 'broker': no Kafka broker answers: {wrong}") from None
+                raise no_answer(settings, wrong) from None
             await asyncio.sleep(0.5)
             admin = AIOKafkaAdminClient(**client_options(settings))
     try:

@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
-from streams.kafka_access import client_options
-from streams.provision import broker_path
+from streams.kafka_access import client_options, connected
+from streams.provision import broker_path, check_broker
 from streams.settings import Settings, SettingsError
 from streams.topics import app_id
 
@@ -37,18 +37,13 @@ class Reader(Protocol):
 async def reader_of(settings: Settings) -> AsyncIterator[Reader]:
     """A reader of the configured broker. Raises SettingsError when there is none."""
     if settings.is_embedded:
-        path = broker_path(settings)
-        if not path.exists():
-            raise SettingsError(f"setting 'broker': there is no broker file {path}; `dripcode run` makes it")
-        with Store.open(path) as store:
+        check_broker(settings)
+        with Store.open(broker_path(settings)) as store:
             yield EmbeddedReader(store, app_id(settings))
         return
     consumer = AIOKafkaConsumer(**client_options(settings), group_id=app_id(settings), enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with connected(consumer, settings):
         yield KafkaReader(consumer, settings.partitions)
-    finally:
-        await consumer.stop()
 
 
 @dataclass

@@ -17,6 +17,7 @@ from streams.cli.options import config_option, settings_from
 from streams.embedded.partitioner import partition_for
 from streams.evidence import Evidence, Source, source_of
 from streams.identity import patient_key
+from streams.provision import check_broker
 from streams.read_model.following import each_record, follower_of
 from streams.read_model.opening import open_shelf
 from streams.read_model.shelf import ReadModelAway, Shelf
@@ -51,6 +52,7 @@ def command(name: str, as_json: bool, from_topics: bool, broker: str | None, con
 
 
 async def _explain(settings: Settings, name: str, *, from_topics: bool) -> list[Evidence]:
+    check_broker(settings)
     found = [] if from_topics else await _of_read_model(settings, name)
     if not found:
         found = await _of_topics(settings, name)
@@ -67,14 +69,16 @@ async def _of_read_model(settings: Settings, name: str) -> list[Evidence]:
     shelf = open_shelf(settings)
     try:
         if not await _is_fresh(settings, shelf):
-            click.echo("the read model is behind the topics: they are read instead", err=True)
+            click.echo(
+                "what the pages know is older than the topics: they are read instead, which takes longer", err=True
+            )
             return []
         line = (await shelf.documents(LINE, [name])).get(name)
         encounter_id = decode_json(line)["encounter_id"] if line else name
         shown = await encounter_shown(shelf, encounter_id)
         return [Evidence(shown, name if line else "")] if shown and _is_of_one_patient(shown) else []
     except ReadModelAway:
-        click.echo("the read model does not answer: the topics are read instead", err=True)
+        click.echo("the store of the pages does not answer: the topics are read instead, which takes longer", err=True)
         return []
     finally:
         await shelf.close()

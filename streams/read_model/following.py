@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.embedded.records import StoredRecord
 from streams.embedded.store import Store
-from streams.kafka_access import client_options
-from streams.provision import broker_path, open_store
+from streams.kafka_access import client_options, connected
+from streams.provision import check_broker, open_store
 from streams.reading import stored
-from streams.settings import Settings, SettingsError
+from streams.settings import Settings
 
 _AT_ONCE = 2000  # records
 
@@ -54,21 +54,15 @@ async def follower_of(
     consumer = AIOKafkaConsumer(
         **client_options(settings), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
     )
-    await consumer.start()
-    try:
+    async with connected(consumer, settings):
         yield KafkaFollower(consumer, pairs)
-    finally:
-        await consumer.stop()
 
 
 async def each_record(
     settings: Settings, *topics: str, partitions: Iterable[int] | None = None
 ) -> AsyncIterator[StoredRecord]:
     """Everything that lies on the topics now, in order within a partition. Raises SettingsError without a broker."""
-    if settings.is_embedded and not broker_path(settings).exists():
-        raise SettingsError(
-            f"setting 'broker': there is no broker file {broker_path(settings)}; `dripcode run` makes it"
-        )
+    check_broker(settings)
     async with follower_of(settings, topics, partitions) as follower:
         await follower.go_to({})
         while await follower.behind() > 0:

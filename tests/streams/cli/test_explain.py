@@ -134,7 +134,7 @@ def test_a_read_model_that_is_behind_is_passed_over(embedded: Day) -> None:
     late = line("LATE", "V-LATE")
     put(embedded.broker, [Record(embedded.topics.claim_lines, b"V-LATE", json.dumps(late).encode())])
     result = run(embedded.broker, "LATE", "--json")
-    assert "the read model is behind" in result.stderr
+    assert "what the pages know is older than the topics" in result.stderr
     assert json.loads(result.stdout)["claim_lines"] == [late]
     assert "it is not among the closed encounters" in run(embedded.broker, "LATE").stdout
 
