@@ -24,7 +24,8 @@ def command(config: Path | None) -> None:
     if path.exists():
         try:
             store = Store(path, read_only=True)
-            stored = store.editions()
+            with store.reading():
+                stored = store.editions()
             store.close()
         except StoreError as wrong:
             raise click.ClickException(str(wrong)) from None

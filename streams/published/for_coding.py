@@ -23,7 +23,8 @@ def tables_of(data_dir: Path) -> coding.Tables:
     """The built-in tables with what was imported on top. Raises StoreError."""
     store = Store(store_path(data_dir), read_only=True)
     try:
-        return coding.load_tables(issues_of(store))
+        with store.reading():
+            return coding.load_tables(issues_of(store))
     finally:
         store.close()
 

@@ -19,6 +19,7 @@ from streams.published.refusals import Refusal, Refusals
 
 STORE_NAME = "tables.db"
 FORMAT = 1
+BUSY_MS = 5000  # how long to wait for another process
 APPLICATION_ID = 0x64726974
 _EDITIONS = """
 CREATE TABLE edition (
@@ -65,10 +66,16 @@ class Store:
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self.db = apsw.Connection(str(path), flags=flags)
-            self.db.set_busy_timeout(5000)
+            self.db.set_busy_timeout(BUSY_MS)
             self._prepare()
         except (apsw.Error, OSError) as wrong:
-            raise StoreError(f"{path}: the store of tables cannot be opened: {wrong}") from None
+            raise self._unusable("cannot be opened", wrong) from None
+
+    def _unusable(self, what: str, wrong: Exception) -> StoreError:
+        """The error of a store that another process holds, or that cannot be used at all; to be raised."""
+        if isinstance(wrong, apsw.BusyError):
+            return StoreError(f"{self.path}: an import is writing the store of tables; try again when it has ended")
+        return StoreError(f"{self.path}: the store of tables {what}: {wrong}")
 
     def _prepare(self) -> None:
         version = int(str(self.db.pragma("user_version")))
@@ -95,6 +102,16 @@ class Store:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What is read inside is of one moment: an import shows whole or not at all. Raises StoreError."""
+        try:
+            self.db.execute("BEGIN")
+            yield
+            self.db.execute("END")
+        except apsw.Error as wrong:
+            raise self._unusable("cannot be read", wrong) from None
+
     def editions(self, kind: str = "", setting: str | None = None) -> list[Stored]:
         """Every edition, or those of a kind (and setting), the oldest first."""
         rows = self.db.execute("SELECT * FROM edition ORDER BY kind, setting, effective, id")
@@ -118,16 +135,23 @@ class Store:
 
     @contextmanager
     def importing(self) -> Iterator[None]:
-        """Everything inside is kept, or nothing of it. Journal, not WAL: a first import writes new pages only."""
-        self.db.pragma("journal_mode", "delete")
-        self.db.pragma("cache_size", -65536)
-        self.db.execute("BEGIN IMMEDIATE")
+        """Everything inside is kept, or nothing of it. Journal, not WAL: a first import writes new pages only.
+
+        Raises StoreError when another process holds the store, or the disk takes nothing more.
+        """
         try:
-            yield
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
+            self.db.pragma("journal_mode", "delete")
+            self.db.pragma("cache_size", -65536)
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:  # a full disk has ended it already
+                    self.db.execute("ROLLBACK")
+                raise
+        except apsw.Error as wrong:
+            raise self._unusable("cannot be written", wrong) from None
 
     def add(self, edition: Edition, files: str, digest: str, imported_at: str) -> int:
         """A new edition, without rows yet; its id."""

@@ -3,10 +3,12 @@
 from datetime import date
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner, Result
 
 from streams.__main__ import dripcode
+from streams.published.store import Store
 from tests.published import layouts as cms
 
 DAY = date(2026, 10, 1)
@@ -73,3 +75,41 @@ def test_a_file_that_is_no_store_is_named(run, tmp_path):
     (tmp_path / "data" / "tables.db").write_text("not a store")
     assert "the store of tables cannot be opened" in run("tables").stderr
     assert run("import", "mue", limits(tmp_path, 10)).exit_code == 1
+
+
+@pytest.mark.parametrize("held", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_a_store_that_another_import_writes_is_told_and_left_as_it_is(run, tmp_path, monkeypatch, held):
+    run("import", "mue", limits(tmp_path, 10))
+    path = tmp_path / "data" / "tables.db"
+    monkeypatch.setattr("streams.published.store.BUSY_MS", 20)
+    other = apsw.Connection(str(path))
+    other.execute(held)
+    result = run("import", "mue", limits(tmp_path, 8))
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {path}: an import is writing the store of tables; try again when it has ended\n"
+    listed = run("tables")
+    assert ("2 rows" in listed.stdout) == (held == "BEGIN IMMEDIATE")
+    assert ("an import is writing" in listed.stderr) == (held == "BEGIN EXCLUSIVE")
+    other.close()
+    assert "1 changed" in run("import", "mue", limits(tmp_path, 8)).stdout
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_stored(run, tmp_path, monkeypatch):
+    run("import", "mue", limits(tmp_path, 10))
+    before = run("tables").stdout
+
+    def full(store: Store) -> None:
+        store.db.pragma("max_page_count", 1)  # SQLite's own way to run out of room
+
+    many = tmp_path / "more" / cms.mue_name("hospital", date(2027, 1, 1))
+    many.parent.mkdir()
+    rows = [[f"{code:05d}", 1, "3 x", "x" * 50] for code in range(10000, 19000)]
+    many.write_bytes(cms.csv_bytes(cms.mue_rows("hospital", rows)))
+    prepare = Store._prepare
+    monkeypatch.setattr(Store, "_prepare", lambda store: (prepare(store), full(store)))
+    result = run("import", "mue", many)
+    assert result.exit_code == 1
+    assert "the store of tables cannot be written: database or disk is full" in result.stderr
+    monkeypatch.undo()
+    monkeypatch.setenv("DRIPCODE_DATA_DIR", str(tmp_path / "data"))
+    assert run("tables").stdout == before
