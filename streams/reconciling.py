@@ -6,10 +6,13 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from streams.claims import Line
 from streams.outbound.accounts import Account, account_key
@@ -24,6 +27,8 @@ KINDS = {
     "ADMINISTRATION_LOST": "in no claim line and in no finding",
     "ENCOUNTER_LOST": "closed with administrations, and neither a claim line nor a finding says so",
     "ENCOUNTER_NOT_CODED": "closed, and coding it failed",
+    "LINE_TWICE": "a claim line is there twice in one version of its set, and would be billed twice",
+    "LINE_DIFFERS": "two different claim lines have one place in one version of a set",
     "SET_INCOMPLETE": "a newer version of the claim set is there in part",
     "NO_ENCOUNTER": "a claim line or finding of an encounter that is not there",
     "NO_ADMINISTRATION": "a claim line of an administration that its encounter does not have",
@@ -77,6 +82,29 @@ def visit_key(closed: ClosedEncounter) -> str:
 
 
 @dataclass(slots=True)
+class Written:
+    """The lines of one version of a claim set as they came."""
+
+    said: dict[int, bytes] = field(default_factory=dict)  # by line number, what it says
+    places: dict[str, int] = field(default_factory=dict)  # by claim line id, its number
+
+    def take(self, line: Line, *, may_come_again: bool) -> str:
+        """Take a line in; the kind of the exception that it is, "" when it is none."""
+        number = line["line_number"]
+        if self.places.setdefault(line["claim_line_id"], number) != number:
+            return "LINE_TWICE"
+        # A worker that was killed while it published says the same again, at another time.
+        content = msgspec.json.encode({**line, "coded_at": ""}, order="deterministic")
+        known = self.said.get(number)
+        self.said[number] = hashlib.blake2b(content, digest_size=16).digest()
+        if known is None:
+            return ""
+        if known != self.said[number]:
+            return "LINE_DIFFERS"
+        return "" if may_come_again else "LINE_TWICE"
+
+
+@dataclass(slots=True)
 class Claims:
     """Closed encounters, claim sets and findings, by patient and encounter."""
 
@@ -85,6 +113,8 @@ class Claims:
     found: dict[str, set[str]] = field(default_factory=dict)  # administrations in findings
     control_ids: set[str] = field(default_factory=set)  # of the messages that are there
     waiting: set[str] = field(default_factory=set)  # closed, and the worker has not come to them
+    written: dict[tuple[str, int], Written] = field(default_factory=dict)  # by account and version
+    doubled: list[Exceptional] = field(default_factory=list)
 
     def take_closed(self, closed: ClosedEncounter, failed: str = "") -> None:
         """Keep the newest version of an encounter."""
@@ -93,8 +123,14 @@ class Claims:
         if known is None or closed.version >= known.version:
             self.visits[key] = Visit.of(closed, failed)
 
-    def take_line(self, line: Line) -> None:
-        self.accounts.setdefault(account_key(line), Account()).take(line, STATUSES)
+    def take_line(self, line: Line, *, may_come_again: bool = True) -> None:
+        """Take a line in. On a topic the same one may come again; in a file it would be billed twice."""
+        key, version = account_key(line), line["claim_set_version"]
+        wrong = self.written.setdefault((key, version), Written()).take(line, may_come_again=may_come_again)
+        if wrong:
+            place = f"{_place(key)}, claim line {line['claim_line_id']}"
+            self.doubled.append(Exceptional(wrong, place, f"version {version}, line {line['line_number']}"))
+        self.accounts.setdefault(key, Account()).take(line, STATUSES)
 
     def take_finding(self, finding: Line) -> None:
         self.found.setdefault(account_key(finding), set()).update(finding["administration_ids"])
@@ -117,6 +153,7 @@ class Claims:
 
     def exceptions(self) -> Iterator[Exceptional]:
         """Everything that is not accounted for."""
+        yield from self.doubled
         of_patient: dict[str, set[str]] = {}
         for key in {*self.accounts, *self.found}:
             of_patient.setdefault(_patient(key), set()).update(self._billed(key), self.found.get(key, ()))

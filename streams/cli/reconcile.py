@@ -82,7 +82,7 @@ def _of_files(settings: Settings, messages: str, claims: tuple[str, ...]) -> tup
         said.take_closed(closed)
     for row in _rows(claims):
         if "claim_line_id" in row:
-            said.take_line(row)
+            said.take_line(row, may_come_again=False)
         else:
             said.take_finding(row)
     return account, said
@@ -281,4 +281,5 @@ def _tell(account: Messages, said: Claims, exceptions: list[Exceptional]) -> Non
     for one in exceptions:
         detail = f": {one.detail}" if one.detail else ""
         click.echo(f"{one.kind} {one.where}{detail} ({KINDS[one.kind]})")
-    click.echo(f"{len(exceptions)} exceptions" if exceptions else "everything is accounted for")
+    many = "1 exception" if len(exceptions) == 1 else f"{len(exceptions)} exceptions"
+    click.echo(many if exceptions else "everything is accounted for")

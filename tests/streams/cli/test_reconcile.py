@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
+from hl7_parsers import peek
 from streams import records
 from streams.cli.code import command as code
 from streams.cli.reconcile import command
@@ -108,6 +110,24 @@ def test_a_claim_set_that_lacks_a_line_is_found(files: Files) -> None:
     (one,) = incomplete
     assert one["where"] == f"encounter {line['encounter_id']}"
     assert one["detail"].endswith(f"{line['line_count'] - 1} of {line['line_count']} lines")
+
+
+def test_a_line_that_is_there_twice_is_found(files: Files) -> None:
+    lines = files.rows(files.lines)
+    again = lines[30]
+    place = {
+        "where": f"encounter {again['encounter_id']}, claim line {again['claim_line_id']}",
+        "detail": f"version {again['claim_set_version']}, line {again['line_number']}",
+    }
+    files.lines.write_text("".join(f"{json.dumps(one)}\n" for one in [*lines, again]))
+    assert files.reconcile()["exceptions"] == [{"kind": "LINE_TWICE", **place}]
+    assert "LINE_TWICE" in run(files.messages, files.lines, files.findings).stdout
+    appended = {**again, "line_number": again["line_count"] + 1}
+    files.lines.write_text("".join(f"{json.dumps(one)}\n" for one in [*lines, appended]))
+    assert kinds(files.reconcile()) == {"LINE_TWICE"}
+    changed = {**again, "claim_line_id": "another", "units": again["units"] + 1}
+    files.lines.write_text("".join(f"{json.dumps(one)}\n" for one in [*lines, changed]))
+    assert kinds(files.reconcile()) == {"LINE_DIFFERS"}
 
 
 def test_an_administration_that_only_a_lost_finding_named_is_found(files: Files) -> None:
@@ -210,6 +230,36 @@ def test_a_lost_claim_line_is_found(embedded: EmbeddedBroker) -> None:
     found = of_broker(embedded)
     assert "SET_INCOMPLETE" in kinds(found)
     assert {one["where"] for one in found["exceptions"]} == {f"encounter {(line.key or b'').decode()}"}
+
+
+@pytest.mark.usefixtures("no_second_look")
+def test_a_line_that_was_published_again_is_no_exception_and_one_that_was_changed_is(embedded: EmbeddedBroker) -> None:
+    day = Day(embedded, MESSAGES).work()
+    day.put()
+    line = next(record for record in day.out if record.topic == day.topics.claim_lines)
+    content = json.loads(line.value or b"")
+    put(embedded, [replace(line, value=json.dumps({**content, "coded_at": "2026-03-05T00:00:00+00:00"}).encode())])
+    assert of_broker(embedded)["exceptions"] == []
+    put(embedded, [replace(line, value=json.dumps({**content, "units": 9}).encode())])
+    place = f"encounter {content['encounter_id']}, claim line {content['claim_line_id']}"
+    (found,) = of_broker(embedded)["exceptions"]
+    assert (found["kind"], found["where"]) == ("LINE_DIFFERS", place)
+
+
+@pytest.mark.usefixtures("no_second_look")
+def test_a_line_of_a_message_that_is_gone_from_the_topic_is_found(embedded: EmbeddedBroker) -> None:
+    day = Day(embedded, MESSAGES).work()
+    lines = [json.loads(r.value or b"") for r in day.out if r.topic == day.topics.claim_lines]
+    named = {name for line in lines for name in line["message_control_ids"]}
+    inbound = [(peek(r.value or b"").control_id, r) for r in day.out if r.topic == day.topics.inbound]
+    came = Counter(name for name, _ in inbound)
+    # The last of its partition, so that no other message takes its place.
+    last = {r.partition: (name, r) for name, r in inbound}
+    name, gone = next((name, r) for name, r in last.values() if name in named and came[name] == 1)
+    day.put(lambda record: record is not gone)
+    found = of_broker(embedded)
+    assert kinds(found) == {"NO_MESSAGE", "COUNT_DIFFERS"}
+    assert {one["detail"] for one in found["exceptions"] if one["kind"] == "NO_MESSAGE"} == {f"control ids {name}"}
 
 
 @pytest.mark.usefixtures("no_second_look")
