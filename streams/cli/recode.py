@@ -77,6 +77,8 @@ def command(
     Nothing is sent unless --emit says so. A command to code again carries no rules: the worker codes by its own
     settings. So --emit goes with the settings as they are, changed and the worker started again first.
     """
+    if first > last:
+        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     settings = settings_from(config, broker=broker)
     before = coder_of(settings)
     has_others = bool(policy or switches or formulary or tables)

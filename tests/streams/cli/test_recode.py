@@ -101,6 +101,12 @@ def test_only_encounters_of_the_days_are_looked_at(embedded: Broker) -> None:
     assert said(run(embedded, "--from", "2026-01-01", "--to", "2099-01-01", *closed))["encounters"] >= of_the_day
 
 
+def test_days_the_wrong_way_round_are_refused(embedded: Broker) -> None:
+    result = run(embedded, "--from", "2026-03-04", "--to", "2026-03-01")
+    assert result.exit_code == 2
+    assert "--from 2026-03-04 is after --to 2026-03-01" in result.stderr
+
+
 def test_nothing_is_sent_unless_asked(embedded: Broker) -> None:
     before = len(embedded.read(embedded.topics.commands))
     run(embedded, *DAYS, "--switch", "bolus_drip=new_push")
