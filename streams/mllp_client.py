@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 import zlib
@@ -323,6 +324,10 @@ def _framed(message: bytes) -> bytes:
 
 
 def _told(wrong: BaseException) -> str:
+    if isinstance(wrong, ConnectionRefusedError):
+        return "nothing listens there (connection refused)"
+    if isinstance(wrong, socket.gaierror):
+        return f"its name is not known ({wrong.strerror})"
     return str(wrong) or "it did not answer in time"
 
 

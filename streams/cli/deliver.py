@@ -25,7 +25,7 @@ from streams.outbound.courier import Away, Courier, Destination
 from streams.outbound.engine import Engine
 from streams.outbound.folder import Folder
 from streams.outbound.journal import Journal
-from streams.provision import broker_path
+from streams.provision import broker_path, check_broker
 from streams.read_model.following import follower_of
 from streams.settings import Settings, SettingsError
 from streams.tls import client_context
@@ -176,9 +176,10 @@ def _open(job: Job) -> Journal:
 
 
 def _run(job: Job, *, follow: bool) -> None:
+    check_broker(job.settings)
     try:
         with _open(job) as journal:
-            problem, delivered = asyncio.run(_deliver(job, journal, follow=follow))
+            problem, courier = asyncio.run(_deliver(job, journal, follow=follow))
             refused = journal.refused()
             left = len(journal.outgoing(limit=1_000_000))
     except Explained as wrong:
@@ -186,7 +187,7 @@ def _run(job: Job, *, follow: bool) -> None:
             raise
         click.echo(f"dripcode: {wrong}", err=True)
         sys.exit(1)
-    click.echo(f"{delivered} delivered" + (f", {left} on their way" if left else ""), err=True)
+    click.echo(_told(job, courier, left), err=True)
     for one in refused[:_NAMED_MAX]:
         click.echo(f"refused with {one.refusal}: {one.name} (--give-up {one.name} takes it out)", err=True)
     if len(refused) > _NAMED_MAX:
@@ -196,14 +197,27 @@ def _run(job: Job, *, follow: bool) -> None:
     sys.exit(1 if left else 0)
 
 
-async def _deliver(job: Job, journal: Journal, *, follow: bool) -> tuple[str, int]:
-    """Deliver; what ended it early, and how many documents arrived."""
+def _told(job: Job, courier: Courier, left: int) -> str:
+    """What was new, and what became of it."""
+    counted = ((courier.charges, "new charge"), (courier.reversals, "reversal"), (courier.encounters, "encounter"))
+    charges, reversals, encounters = (_many(number, noun) for number, noun in counted)
+    new = f"{charges} and {reversals} of {encounters}" if courier.encounters else "nothing new"
+    delivered = _many(courier.delivered, "message" if job.kind == "dft" else "file")
+    return f"{new}; {delivered} delivered" + (f", {left} still to come" if left else "")
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+async def _deliver(job: Job, journal: Journal, *, follow: bool) -> tuple[str, Courier]:
+    """Deliver; what ended it early, and who carried it."""
     topics = topics_of(job.settings)
     try:
         async with follower_of(job.settings, (topics.claim_lines,)) as follower:
             courier = Courier(journal, follower, job.destination, frozenset(job.statuses))
             problem = await (_follow(courier) if follow else _until_away(courier.deliver()))
-            return problem, courier.delivered
+            return problem, courier
     finally:
         await job.destination.close()
 

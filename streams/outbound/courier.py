@@ -60,6 +60,9 @@ class Courier:
     destination: Destination
     statuses: Collection[str]
     delivered: int = 0  # documents
+    charges: int = 0  # new ones that were put on their way, and reversals, of so many encounters
+    reversals: int = 0
+    encounters: int = 0
     _seen: dict[tuple[str, int], int] = field(default_factory=dict)
 
     async def deliver(self) -> None:
@@ -111,6 +114,9 @@ class Courier:
             news = news_of(changed)
             documents = self.destination.documents(news, self.journal.number()) if news else []
             self.journal.settle(changed, documents)
+            self.charges += sum(len(one.made) for one in news)
+            self.reversals += sum(len(one.reversed) for one in news)
+            self.encounters += len(news)
 
     async def hand_over(self, *, again: bool = True) -> None:
         """Hand over what is on its way, in order; behind a refused document its encounter waits.

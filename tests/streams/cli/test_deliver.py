@@ -135,6 +135,39 @@ def of_messages(messages: Sequence[bytes]) -> set[tuple[str, int]]:
     return set(charged.values())
 
 
+def of_claims(folder: Path) -> set[tuple[str, int]]:
+    """What the 837 files claim in the end, as encounter and units; a claim is original, then replaced, or void."""
+    claims: dict[str, list[int]] = {}
+    open_claims = set[str]()
+    for path in sorted(folder.glob("*.x12")):
+        claim = ""
+        for name, *elements in (segment.strip().split("*") for segment in path.read_text().split("~")):
+            if name == "CLM":
+                claim, frequency = elements[0], elements[4][-1]
+                assert (frequency == "1") == (claim not in open_claims)
+                claims[claim], is_void = [], frequency == "8"
+                (open_claims.discard if is_void else open_claims.add)(claim)
+            elif name == "SV2" and claim in open_claims:
+                claims[claim].append(int(elements[4]))
+    return {(claim, units) for claim, all_units in claims.items() for units in all_units}
+
+
+def of_resources(folder: Path) -> set[tuple[str, int]]:
+    """What the ChargeItems charge in the end; one is made once, and once entered in error at most."""
+    charged: dict[str, tuple[str, int]] = {}
+    seen = set[tuple[str, str]]()
+    for path in sorted(folder.glob("*.ndjson")):
+        for item in map(json.loads, path.read_text().splitlines()):
+            assert (item["id"], item["status"]) not in seen
+            seen.add((item["id"], item["status"]))
+            said = item["identifier"][1]["value"], item["quantity"]["value"]
+            if item["status"] == "entered-in-error":
+                assert charged.pop(item["id"]) == said
+            else:
+                charged[item["id"]] = said
+    return set(charged.values())
+
+
 def billed(made: dict[str, list[list[dict[str, object]]]]) -> set[tuple[str, int]]:
     """What stands, as encounter and units: a DFT names no claim line."""
     return {(key.partition("-")[0], units) for key, units in standing(made)}
@@ -152,7 +185,7 @@ def test_files_follow_what_stands_on_both_brokers(ready: Broker, tmp_path: Path)
         put(ready, part)
         result = run(ready, "csv", "--to", folder)
         assert result.exit_code == 0, result.stderr
-    assert result.stderr == "0 delivered\n"
+    assert result.stderr == "nothing new; 0 files delivered\n"
     assert of_folder(folder) == standing(made)
 
 
@@ -260,8 +293,26 @@ def test_a_receiver_that_is_not_there_is_told_and_nothing_is_lost(embedded: Brok
     lines(embedded, *version(1, [line("a")]))
     result = run(embedded, "dft", "--to", f"127.0.0.1:{port}", "--patience", "0.3")
     assert result.exit_code == 1
-    assert "1 on their way" in result.stderr
-    assert "nothing is lost, run it again" in result.stderr
+    assert result.stderr == (
+        "1 new charge and 0 reversals of 1 encounter; 0 messages delivered, 1 still to come\n"
+        f"no answer from 127.0.0.1:{port}: nothing listens there (connection refused); nothing is lost, run it again\n"
+    )
+
+
+def test_an_answer_to_another_message_is_no_answer_and_the_same_message_is_sent_again(embedded: Broker) -> None:
+    def script(count: int, text: bytes) -> Sequence[Act]:
+        return [frame(answer(text, about="ANOTHER" if count == 1 else None))]
+
+    with receiving(script) as (port, received):
+        lines(embedded, *version(1, [line("a")]))
+        # Silence ends after 10 seconds, or with the patience for a message if that is less.
+        result = run(embedded, "dft", "--to", f"127.0.0.1:{port}", "--patience", "0.5")
+        assert result.exit_code == 1
+        assert "it did not answer in time; nothing is lost" in result.stderr
+        result = run(embedded, "dft", "--to", f"127.0.0.1:{port}")
+    assert result.stderr == "nothing new; 1 message delivered\n"
+    assert len(received) == 2
+    assert len(set(received)) == 1
 
 
 # -- killed in the middle
@@ -335,6 +386,25 @@ def test_files_are_whole_when_it_is_killed_again_and_again(ready: Broker, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["x12", "fhir"])
+def test_claims_and_resources_are_whole_when_it_is_killed(embedded: Broker, tmp_path: Path, kind: str) -> None:
+    chance = random.Random(SEED)
+    made = histories(chance, encounters=150, versions=4)
+    folder, kills, killed = tmp_path / "out", 5, 0
+    job = Killed(embedded, kind, "--to", folder)
+    for share in shares(as_published(chance, made, embedded.topics.claim_lines), kills):
+        put(embedded, share)
+        killed += job.run(Writing(folder / ".delivery.db-wal", chance.uniform(0, 0.03)))
+    job.whole_run()
+    assert killed >= 2, "it was not killed as often as meant"
+    if kind == "x12":
+        assert of_claims(folder) == billed(made)
+    else:
+        assert of_resources(folder) == standing(made)
+    assert not list(folder.glob("*.part"))
+
+
+@pytest.mark.slow
 def test_every_charge_arrives_when_it_is_killed_while_it_sends(ready: Broker) -> None:
     chance = random.Random(SEED)
     made = histories(chance, encounters=150, versions=3)
@@ -371,5 +441,5 @@ def test_it_follows_until_it_is_told_to_stop(ready: Broker, tmp_path: Path) -> N
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert told == b"6 delivered\n"
+    assert told == b"3 new charges and 0 reversals of 3 encounters; 6 files delivered\n"
     assert of_folder(tmp_path / "out") == {("L1", 1), ("L2", 1), ("L3", 1)}
