@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests need: redis-server, chromium, Prometheus, Java 17 or newer, and the Kafka jars (through Maven).
+# Brings what the tests need: redis-server, chromium, Prometheus, systemd-analyze, Java 17 or newer, and the Kafka jars
+# (through Maven).
 #
 # Installs Debian packages only where it may (root, or sudo without a password) and only those that are missing.
 # What it cannot bring it names, and exits 0: the tests that need it are skipped and say so. With CI=true or
@@ -52,6 +53,7 @@ install_missing() {
     has redis-server || packages+=(redis-server)
     has chromium || packages+=(chromium)
     has promtool || packages+=(prometheus)
+    has systemd-analyze || packages+=(systemd)
     has_java || packages+=(java)
     has_jars || has mvn || packages+=(maven)
     [ ${#packages[@]} -gt 0 ] || return 0
@@ -76,6 +78,7 @@ missing() {
     has redis-server || echo "redis-server"
     has chromium || echo "chromium"
     has promtool || echo "prometheus, with promtool"
+    has systemd-analyze || echo "systemd-analyze"
     has_java || echo "Java $java_wanted or newer, under JAVA_HOME or on the PATH"
     has_jars || echo "the Kafka jars (they need Maven)"
 }

@@ -30,6 +30,7 @@ COMMANDS = {
     "dead-letters": "what could not be used, why and where; sending it again",
     "import": "a quarterly CMS table into the site's store",
     "tables": "which published tables were imported",
+    "health": "whether the processes here are ready",
     "settings": "every setting, its value, source and meaning",
 }
 # `import` is a word of Python's.

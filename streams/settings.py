@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from streams.log import Explained
@@ -180,6 +181,7 @@ def _check(settings: Settings) -> Settings:
     url = settings.broker_url
     if not url.startswith(("sqlite:///", "kafka://")):
         raise SettingsError("setting 'broker' must begin with sqlite:/// or kafka://")
+    _check_no_password(settings)
     if settings.partitions < 1 or settings.batch_size < 1:
         raise SettingsError("settings 'partitions' and 'batch_size' must be at least 1")
     if min(settings.mllp_connections, settings.mllp_in_flight, settings.mllp_room, settings.mllp_max_message) < 1:
@@ -193,6 +195,18 @@ def _check(settings: Settings) -> Settings:
         except (KeyError, ValueError, OSError):
             raise SettingsError("setting 'time_zone' must be an IANA name such as America/Chicago") from None
     return settings
+
+
+def _check_no_password(settings: Settings) -> None:
+    """A password stands in a file of its own: no setting, process list or settings page may show it."""
+    for name, instead in (("broker", "kafka_password_file"), ("redis", "redis_password_file")):
+        try:
+            url = urlsplit(getattr(settings, name))
+            holds_one = url.password is not None or "password" in parse_qs(url.query)
+        except ValueError:
+            raise SettingsError(f"setting {name!r} is not a URL") from None
+        if holds_one:
+            raise SettingsError(f"setting {name!r} holds a password: put it into a file and name that as {instead!r}")
 
 
 def load_settings(
@@ -241,10 +255,10 @@ NOT_SETTINGS = frozenset(
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as wrong:
         raise SettingsError(f"{path}: cannot be read: {wrong.strerror}") from None
-    except tomllib.TOMLDecodeError as wrong:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"{path}: is not TOML: {wrong}") from None
 
 

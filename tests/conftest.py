@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
+from shutil import which
 
 import hypothesis
 import pytest
@@ -25,6 +26,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "kafka": cache(missing_for_kafka),
     "prometheus": cache(missing_for_prometheus),
     "redis": cache(missing_for_redis),
+    "systemd": lambda: None if which("systemd-analyze") else "no systemd-analyze",
 }
 MARK_OF_FIXTURE = {"kafka": "kafka", "private_kafka": "kafka", "redis_server": "redis", "browser": "chromium"}
 REMEDY = {
@@ -32,6 +34,7 @@ REMEDY = {
     "prometheus": "install Prometheus and promtool (Debian: prometheus), or run `make servers` as root",
     "redis": "install redis-server (Debian: redis-server), or run `make servers` as root",
     "chromium": "install Chromium (Debian: chromium), or run `make servers` as root",
+    "systemd": "install systemd (Debian: systemd), or run `make servers` as root",
 }
 NOT_RUN = pytest.StashKey[dict[str, int]]()
 REQUIRED = os.environ.get("DRIPCODE_REQUIRE_SERVERS", os.environ.get("CI", "")).lower() in {"1", "true", "yes"}

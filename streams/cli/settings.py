@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -14,13 +15,31 @@ from streams.settings import Settings, load_settings
 
 @click.command()
 @config_option
-def command(config: Path | None) -> None:
-    """Print every setting as a line of TOML with its source and meaning."""
+@click.option(
+    "--example", is_flag=True, help="Print a file to begin with: every setting with its default, commented out."
+)
+def command(config: Path | None, example: bool) -> None:
+    """Print every setting as a line of TOML with its source and meaning; secrets are none of them but lie in files."""
+    if example:
+        click.echo(example_file(), nl=False)
+        return
     settings, sources = load_settings(config)
     for setting in fields(Settings):
         value = _toml(getattr(settings, setting.name))
         source = sources.get(setting.name, "default")
         click.echo(f"{setting.name} = {value}  # {setting.metadata['meaning']} [{source}]")
+
+
+def example_file() -> str:
+    """A file of settings that changes nothing."""
+    head = (
+        "# Every setting of dripcode with its default; take the # away from what you change. DRIPCODE_<NAME> in the\n"
+        "# environment wins over this file. Passwords lie in files of their own, which settings *_file name.\n"
+        "# Made by `dripcode settings --example`.\n"
+    )
+    default = Settings()
+    told = ((s.name, s.metadata["meaning"], _toml(getattr(default, s.name))) for s in fields(Settings))
+    return head + "".join(f"\n# {meaning}\n#{name} = {value}\n" for name, meaning, value in told)
 
 
 def _toml(value: object) -> str:
@@ -30,7 +49,7 @@ def _toml(value: object) -> str:
         return str(value)
     if isinstance(value, timedelta):
         return f'"{_duration(value)}"'
-    return f'"{value}"'
+    return json.dumps(str(value), ensure_ascii=False)  # a string of JSON is one of TOML
 
 
 def _duration(value: timedelta) -> str:
