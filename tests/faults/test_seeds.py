@@ -29,6 +29,7 @@ def kafkas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaLot]:
         Mix(101, EMBEDDED, ("disk-full", "sender-cut")),
         Mix(102, EMBEDDED, ("clock-step",)),
         pytest.param(Mix(103, KAFKA, ("broker-kill",)), marks=pytest.mark.kafka),
+        pytest.param(Mix(104, KAFKA, ("worker-freeze+",)), marks=pytest.mark.kafka),
     ],
     ids=lambda mix: f"{mix.broker} {' '.join(mix.faults)}",
 )
