@@ -60,7 +60,7 @@ def billed_drugs(
         day = None if administration.administration_id in without else _date_of(administration, claim, presence)
         if day is not None:
             tables = claim.tables.drugs_on(day, encounter.setting)
-            found += _of_administration(administration, day, formulary, tables)
+            found += of_administration(administration, day, formulary, tables)
     return found
 
 
@@ -76,7 +76,7 @@ def _date_of(administration: Administration, claim: Claim, presence: Presence) -
     return local_date(time, claim.zone)
 
 
-def _of_administration(
+def of_administration(
     administration: Administration, day: date, formulary: Formulary, tables: DrugTables
 ) -> Iterator[Billed]:
     """Yield the billed drugs of one administration: each component of a mix, else its drug."""

@@ -147,6 +147,10 @@ class DrugOrder:
 
     numbers: tuple[str, ...]
     drug: Drug
+    route: Route = Route.UNKNOWN
+    method: Method = Method.UNKNOWN
+    dose: Measure | None = None
+    ordered_minutes: int | None = None
     is_stopped: bool = False  # cancelled or discontinued
     message_control_ids: tuple[str, ...] = ()
 

@@ -55,7 +55,7 @@ def code_encounter(
     drafts, cut = _edited(drafts, claim, day)
     sheet = Sheet(drafts, notes + more + part_of + cut + remarks)
     if encounter.orders:
-        sheet = sheet._replace(findings=missed.orders(encounter, formulary, claim))
+        sheet = sheet._replace(findings=missed.orders(sheet.drafts, day, formulary, claim))
     if policy.drug_lines != "off" and (formulary.has_billing or tables.has_packages):
         sheet = _with_drugs(sheet, encounter, formulary, claim, presence)
     return lines.finish(encounter, sheet, policy, tables.version_on(day, encounter.setting))

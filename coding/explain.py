@@ -22,11 +22,8 @@ def explain(encounter: Encounter, coded: CodedEncounter) -> str:
         parts.append("")
     names = {finding.finding_id: finding for finding in coded.findings}
     parts += [row for line in coded.lines for row in _line_rows(line, names)]
-    without = [finding for finding in coded.findings if not finding.codes_at_stake]
-    parts += [
-        f"{finding.kind} ({finding.severity.value}) {_ids(finding.administration_ids)}: {finding.text}"
-        for finding in without
-    ]
+    told = {name for line in coded.lines for name in line.findings}
+    parts += [_finding_row(finding) for finding in coded.findings if finding.finding_id not in told]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -69,6 +66,14 @@ def _line_rows(line: ClaimLine, names: dict[str, Finding]) -> list[str]:
     found = [names[finding] for finding in line.findings]
     rows += [f"    ! {finding.kind} ({finding.severity.value}): {finding.text}" for finding in found]
     return [*rows, ""]
+
+
+def _finding_row(finding: Finding) -> str:
+    """Return a finding that no line tells of, with what depends on it."""
+    about = _ids(finding.administration_ids) if finding.administration_ids else "<no administration>"
+    stakes = ", ".join(f"{one.code} x{one.units}" if one.units else one.code for one in finding.codes_at_stake)
+    at_stake = f" At stake: {stakes}." if stakes else ""
+    return f"{finding.kind} ({finding.severity.value}) {about}: {finding.text}{at_stake}"
 
 
 def _ids(administration_ids: Iterable[str]) -> str:

@@ -43,7 +43,7 @@ def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[li
     drafts: list[Draft] = []
     notes: list[Note] = []
     for one in sorted(held, key=lambda one: _place(one, claim.rules)):
-        codes = _codes(one, standing, claim)
+        codes = codes_of(one, standing, claim)
         service = service_of(one, Technique.PUSH, claim.encounter, claim.zone)
         if service is None or not codes:
             notes += [Note(kind, one.ids) for kind in without_line(one.flags)]
@@ -76,8 +76,8 @@ def _is_push(one: Given, rules: Rules) -> bool:
     return one.administration.method in BY_HAND or minutes_of(one.stretches) < least
 
 
-def _codes(one: Given, standing: Standing, claim: Claim) -> list[Code]:
-    """Return codes and units that a held administration would come to."""
+def codes_of(one: Given, standing: Standing, claim: Claim) -> list[Code]:
+    """Return codes and units that an administration would come to beside what stands."""
     rules, policy = claim.rules, claim.policy
     has_initial, minutes = one.site in standing.with_initial, minutes_of(one.stretches)
     if one.family is Family.HYDRATION:

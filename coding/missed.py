@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date
 
 from coding.billed_drugs import Billed
 from coding.claim import CodeAtStake, Finding, Status
 from coding.contest import Claim
 from coding.drug_lines import AtStake, DrugDraft
 from coding.drugs import DrugClass, Formulary
-from coding.encounter import Administration, Completion, DrugOrder, Encounter
+from coding.encounter import Administration, Completion, DrugOrder
 from coding.findings import kind_named, status_of
 from coding.identify import identity_of, identity_of_mix
+from coding.ordered import as_given, drug_codes, service_codes
 from coding.services import Draft, Note
 from coding.short_ids import short_id
 
 
-def orders(encounter: Encounter, formulary: Formulary, claim: Claim) -> list[Finding]:
+def orders(drafts: Collection[Draft], day: date, formulary: Formulary, claim: Claim) -> list[Finding]:
     """Return findings of orders that nothing was given for, and of ordered hydration whose times are not charted."""
-    policy = claim.policy
+    policy, encounter = claim.policy, claim.encounter
     if not encounter.orders or encounter.is_cancelled:
         return []
     by_order: dict[str, list[Administration]] = {}
@@ -27,39 +29,42 @@ def orders(encounter: Encounter, formulary: Formulary, claim: Claim) -> list[Fin
             by_order.setdefault(number, []).append(one)
     found: list[Finding] = []
     for order in encounter.orders:
-        given = [one for number in order.numbers for one in by_order.get(number, ())]
-        if not given and not order.is_stopped and policy.orders_without_administration == "on":
-            found.append(_of_order("ORDER_NOT_GIVEN", order, encounter.encounter_id))
-        elif given and policy.untimed_hydration == "on" and _is_untimed_hydration(order, given, formulary, claim):
-            found.append(_of_order("HYDRATION_NOT_TIMED", order, encounter.encounter_id))
+        charted = [one for number in order.numbers for one in by_order.get(number, ())]
+        given = [one for one in charted if one.completion is not Completion.NOT_GIVEN]
+        if not charted and not order.is_stopped and policy.orders_without_administration == "on":
+            at_stake = [*service_codes(as_given(order), drafts, formulary, claim)]
+            if policy.drug_lines != "off":
+                at_stake += drug_codes(order, day, formulary, claim)
+            found.append(_of_order("ORDER_NOT_GIVEN", order, at_stake, claim))
+        elif given and policy.untimed_hydration == "on" and _is_untimed_hydration(given, formulary, claim):
+            at_stake = [*service_codes(given[0], drafts, formulary, claim)]
+            found.append(_of_order("HYDRATION_NOT_TIMED", order, at_stake, claim, given))
     return found
 
 
-def _is_untimed_hydration(
-    order: DrugOrder, given: Iterable[Administration], formulary: Formulary, claim: Claim
-) -> bool:
-    """Say whether an order is of a fluid that was given, and no administration of it has both times."""
-    kept = [one for one in given if one.completion is not Completion.NOT_GIVEN]
-    if not kept:
-        return False
-    first = kept[0]
+def _is_untimed_hydration(given: Sequence[Administration], formulary: Formulary, claim: Claim) -> bool:
+    """Say whether what was given for an order is a fluid, and no administration of it has both times."""
+    first = given[0]
     mix = identity_of_mix(first, formulary, claim.policy) if first.components else None
     identity = mix or identity_of(first.drug, formulary, claim.policy)
     if identity.drug_class is not DrugClass.HYDRATION:
         return False
-    return not any(run.start and run.stop for one in kept for run in one.runs)
+    return not any(run.start and run.stop for one in given for run in one.runs)
 
 
-def _of_order(kind: str, order: DrugOrder, encounter_id: str) -> Finding:
-    """Return one finding about an order; it has no administration to point at."""
-    known = kind_named(kind)
+def _of_order(
+    kind: str, order: DrugOrder, at_stake: Iterable[CodeAtStake], claim: Claim, given: Iterable[Administration] = ()
+) -> Finding:
+    """Return one finding about an order, pointing at what was given for it."""
+    known, encounter_id = kind_named(kind), claim.encounter.encounter_id
     return Finding(
         finding_id=short_id(encounter_id, kind, *order.numbers),
         kind=kind,
         severity=known.severity,
-        administration_ids=(),
+        administration_ids=tuple(sorted({one.administration_id for one in given})),
         message_control_ids=order.message_control_ids,
         text=known.text,
+        codes_at_stake=tuple(at_stake),
     )
 
 

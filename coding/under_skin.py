@@ -5,6 +5,7 @@ from __future__ import annotations
 from coding.bench import Bench, continued, edged
 from coding.checks import has_word, said_of
 from coding.claim import Family, Role
+from coding.contest import Claim
 from coding.dates import MINUTE
 from coding.devices import is_on_body_injector
 from coding.drugs import DrugClass
@@ -29,7 +30,7 @@ def injections(ones: list[Given], bench: Bench) -> None:
         if is_part and bench.policy.inj_split == "once":
             bench.leave("INJECTION_PART", [one])
         else:
-            bench.add(one, *_injection_code(one, bench), *(("INJECTION_SPLIT",) if is_part else ()))
+            bench.add(one, *injection_code(one, bench.claim), *(("INJECTION_SPLIT",) if is_part else ()))
 
 
 def _is_part(one: Given, before: int | None, bench: Bench) -> bool:
@@ -37,16 +38,16 @@ def _is_part(one: Given, before: int | None, bench: Bench) -> bool:
     return before is not None and (one.start - before) // MINUTE <= bench.rules.limits.split_injection_minutes
 
 
-def _injection_code(one: Given, bench: Bench) -> tuple[str, str]:
+def injection_code(one: Given, claim: Claim) -> tuple[str, str]:
     """Return the code of an injection and the rule that gave it."""
-    therapeutic, chemotherapy = bench.rules.therapeutic, bench.rules.chemotherapy
+    therapeutic, chemotherapy = claim.rules.therapeutic, claim.rules.chemotherapy
     if is_on_body_injector(one.administration):
         return therapeutic.on_body_injector_code, "ON_BODY_INJECTOR"
     if one.identity.tag == "rsv_antibody":
-        neighbours = bench.rules.neighbours
+        neighbours = claim.rules.neighbours
         counselled = has_word(said_of(one.administration), "counselled")
         return neighbours.rsv_antibody_counselled_code if counselled else neighbours.rsv_antibody_code, "OWN_CODE"
-    as_chemotherapy = bench.policy.complex_biologic_injection == "chemotherapy"
+    as_chemotherapy = claim.policy.complex_biologic_injection == "chemotherapy"
     biologic = chemotherapy.injection_code if as_chemotherapy else therapeutic.injection_code
     by_class = {
         DrugClass.CHEMOTHERAPY: (chemotherapy.injection_code, "INJECTION_CHEMOTHERAPY"),

@@ -22,7 +22,7 @@ def drug_orders(messages: Sequence[Message]) -> tuple[coding.DrugOrder, ...]:
                 known = next((orders[number] for number in numbers if number in orders), _Order())
                 known.take(numbers, event, message.header.control_id)
                 orders.update(dict.fromkeys(known.numbers, known))
-    distinct = {id(order): order for order in orders.values() if order.drug is not None}
+    distinct = {id(order): order for order in orders.values() if order.said is not None}
     return tuple(sorted((order.made() for order in distinct.values()), key=lambda order: order.numbers))
 
 
@@ -31,22 +31,27 @@ class _Order:
     """An order while what is said of it is gathered."""
 
     numbers: set[str] = field(default_factory=set)
-    drug: coding.Drug | None = None
+    said: hl7.DrugOrdered | None = None  # the newest word: pharmacy's, else the prescriber's
     is_stopped: bool = False
     control_ids: list[str] = field(default_factory=list)
 
     def take(self, numbers: Iterable[str], event: _Said, control_id: str) -> None:
         self.numbers.update(numbers)
         self.is_stopped = isinstance(event, hl7.OrderStopped)
-        if isinstance(event, hl7.DrugOrdered):
-            self.drug = coding.Drug(code=event.drug.id, code_system=event.drug.system, name=event.drug.text)
+        if isinstance(event, hl7.DrugOrdered) and (self.said is None or self.said.is_request or not event.is_request):
+            self.said = event
         if control_id and control_id not in self.control_ids:
             self.control_ids.append(control_id)
 
     def made(self) -> coding.DrugOrder:
+        said = self.said or hl7.DrugOrdered()
         return coding.DrugOrder(
             numbers=tuple(sorted(self.numbers)),
-            drug=self.drug or coding.Drug("", "", ""),
+            drug=coding.Drug(code=said.drug.id, code_system=said.drug.system, name=said.drug.text),
+            route=coding.Route(said.route),
+            method=coding.Method(said.method),
+            dose=coding.Measure(said.dose.amount, said.dose.unit) if said.dose else None,
+            ordered_minutes=said.ordered_minutes,
             is_stopped=self.is_stopped,
             message_control_ids=tuple(self.control_ids),
         )

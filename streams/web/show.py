@@ -106,8 +106,8 @@ def severity(level: str) -> str:
 
 
 def at_stake(stakes: list[dict[str, Any]]) -> str:
-    """Codes and units that depend on a finding."""
-    return ", ".join(f"{stake['code']}\u00d7{stake['units']}" for stake in stakes)
+    """Codes and units that depend on a finding; the code alone where its units cannot be told."""
+    return ", ".join(f"{one['code']}\u00d7{one['units']}" if one["units"] else one["code"] for one in stakes)
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {

@@ -39,6 +39,7 @@ class Scenario:
     findings: list[str] = field(default_factory=list)
     drugs: list[dict[str, str]] = field(default_factory=list)  # rows of the site's dictionary
     orders: list[DrugOrder] = field(default_factory=list)
+    stakes: list[tuple[str, ...]] = field(default_factory=list)  # a kind of findings, then codes and units at stake
 
     def whole(self) -> tuple[Encounter, Policy, Formulary]:
         """The encounter, the policy and the drug dictionary."""
@@ -97,10 +98,20 @@ class Scenario:
         kinds = {finding.kind for finding in coded.findings}
         return kinds if {"only", "none"} & set(self.findings) else kinds & self.kinds_wanted()
 
+    def stakes_told(self, coded: CodedEncounter) -> list[tuple[str, ...]]:
+        """What depends on the findings of the kinds of which the scenario says it."""
+        wanted = {kind for kind, *_ in self.stakes}
+        told = [
+            (finding.kind, *(word for one in finding.codes_at_stake for word in (one.code, str(one.units))))
+            for finding in coded.findings
+            if finding.kind in wanted
+        ]
+        return sorted(told)
+
     def holds(self, coded: CodedEncounter) -> bool:
         """Whether it came out as it says."""
-        told = (self.lines_told(coded), self.kinds_told(coded))
-        return told == (self.lines_wanted(), self.kinds_wanted())
+        told = (self.lines_told(coded), self.kinds_told(coded), self.stakes_told(coded))
+        return told == (self.lines_wanted(), self.kinds_wanted(), sorted(self.stakes))
 
 
 NOT_A_DRUG = dict.fromkeys(("ndc", "quantity", "dose", "waste", "revenue", "department"), "-")
@@ -129,10 +140,28 @@ def add_of_site(scenario: Scenario, word: str, rest: list[str]) -> None:
         return
     number, drug, *more = rest
     named = Drug("", "", drug.replace("_", " "))
-    control_ids = (f"M-{number}",)
+    said = dict(word.split("=") for word in more if "=" in word)
+    route, method, _ = next((build.WAYS[word] for word in more if word in build.WAYS), build.WAYS["unknown"])
     scenario.orders.append(
-        DrugOrder(numbers=(number,), drug=named, is_stopped="stopped" in more, message_control_ids=control_ids)
+        DrugOrder(
+            numbers=(number,),
+            drug=named,
+            route=route,
+            method=method,
+            dose=build.measure(said["dose"]) if "dose" in said else None,
+            ordered_minutes=int(said["minutes"]) if "minutes" in said else None,
+            is_stopped="stopped" in more,
+            message_control_ids=(f"M-{number}",),
+        )
     )
+
+
+def add_of_findings(scenario: Scenario, word: str, rest: list[str]) -> None:
+    """Kinds of findings, or what depends on those of one kind."""
+    if word == "find":
+        scenario.findings += rest
+    else:
+        scenario.stakes.append(tuple(rest))
 
 
 def read(path: Path) -> list[Scenario]:
@@ -160,8 +189,8 @@ def read(path: Path) -> list[Scenario]:
                 given.append(build.administration(f"a{len(given) + 1:02}", *rest, day=day))
             case "line" | "hold":
                 scenarios[-1].expected.append([word, *rest])
-            case "find":
-                scenarios[-1].findings += rest
+            case "find" | "stake":
+                add_of_findings(scenarios[-1], word, rest)
             case _:
                 raise ValueError(f"{path.name}: no word {word!r}")
     return scenarios

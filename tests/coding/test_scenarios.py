@@ -12,6 +12,7 @@ def test_a_scenario_comes_out_as_it_says(scenario: Scenario):
     coded = scenario.coded()
     assert scenario.lines_told(coded) == scenario.lines_wanted()
     assert scenario.kinds_told(coded) == scenario.kinds_wanted()
+    assert scenario.stakes_told(coded) == sorted(scenario.stakes)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -99,8 +99,31 @@ def test_the_drugs_of_a_mixture_have_their_own_doses(run):
 def test_an_order_that_nothing_was_charted_for_is_told_with_its_message(run):
     _, findings = run(INFUSION, ORDER)
     assert [(one["kind"], one["message_control_ids"]) for one in findings] == [("ORDER_NOT_GIVEN", ["C3"])]
+    assert findings[0]["codes_at_stake"] == [{"code": "J2405", "units": 4}]  # the way is not ordered: no service
     stopped = ORDER.replace("ORC|NW", "ORC|DC").replace("|C3|", "|C4|")
     assert run(INFUSION, ORDER, stopped)[1] == []
+
+
+def test_an_order_puts_the_service_at_stake_that_pharmacy_encoded(run):
+    requested = HEAD.format(kind="OMP^O09", control="C4") + (
+        "ORC|NW|ORD3^EHR\rRXO|OND^ondansetron^99SYN|8||mg\rRXR|IM^Intramuscular^HL70162\r"
+    )
+    encoded = ORDER.replace("HL70162\r", "HL70162||IVP^IV Pump^HL70164|IVPB^IV Piggyback^HL70165\r")
+    for messages in ((encoded, requested), (requested, encoded)):
+        (finding,) = run(INFUSION, *messages)[1]
+        at_stake = [(one["code"], one["units"]) for one in finding["codes_at_stake"]]
+        assert at_stake == [("96367", 1), ("J2405", 4)]
+
+
+def test_explain_tells_findings_that_no_line_has_with_what_depends_on_them(run, tmp_path):
+    arguments = ["--formulary", str(tmp_path / "formulary.csv"), "--explain", "-"]
+    run(INFUSION)
+    unknown = INFUSION.replace("|305|mg", "||").replace("LOT7", "")
+    done = CliRunner().invoke(command, arguments, input=(unknown + ORDER).encode())
+    assert "DOSE_MISSING (hold) <ORD1:1>: " in done.stdout
+    assert " At stake: J1745.\n" in done.stdout
+    assert "ORDER_NOT_GIVEN (notice) <no administration>: " in done.stdout
+    assert " At stake: J2405 x4.\n" in done.stdout
 
 
 def test_switched_off_there_are_no_drug_lines(run, tmp_path):
