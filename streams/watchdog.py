@@ -65,13 +65,12 @@ class Watchdog:
             return
         now = time.monotonic()
         changelogs = self.app.tables.changelog_topics
-        lags: dict[str, int] = {}
+        lags: dict[tuple[str, int], int] = {}
         stands: dict[str, float] = {}
         for tp in list(consumer.assignment()):
             if tp.topic in changelogs:
                 continue
-            lag = await self._lag(tp)
-            lags[tp.topic] = lags.get(tp.topic, 0) + lag
+            lag = lags[tp.topic, tp.partition] = await self._lag(tp)
             moved = self._moved.setdefault(tp, now)
             if not lag:
                 self._moved[tp] = now

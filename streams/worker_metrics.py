@@ -49,6 +49,12 @@ class WorkerMetrics(Metrics):
         self._units = Counter("dripcode_claim_units", "Units on lines that stand", ["family"], registry=registry)
         self._coded = Counter("dripcode_claim_sets", "Claim sets published", registry=registry)
         self._lag = Gauge("dripcode_lag_messages", "Messages waiting, by topic", ["topic"], registry=registry)
+        self._partition_lag = Gauge(
+            "dripcode_partition_lag_messages",
+            "Messages waiting in each partition that this worker owns",
+            ["topic", "partition"],
+            registry=registry,
+        )
         self._commit_age = Gauge(
             "dripcode_commit_age_seconds",
             "How long the partition that waits longest has had messages waiting and none done, by topic",
@@ -122,8 +128,13 @@ class WorkerMetrics(Metrics):
         now = time.time()
         self.stages.observe("closed_to_emitted", [now - at for at in closed_at])
 
-    def lag(self, by_topic: Mapping[str, int], stands: Mapping[str, float] | None = None) -> None:
-        """Messages waiting by topic, and for how long none of them was done."""
+    def lag(self, by_partition: Mapping[tuple[str, int], int], stands: Mapping[str, float] | None = None) -> None:
+        """Messages waiting in each partition owned (topic, number), and by topic for how long none of them was done."""
+        by_topic: Tally[str] = Tally()
+        self._partition_lag.clear()  # another worker's partitions are its to tell
+        for (topic, partition), messages in by_partition.items():
+            self._partition_lag.labels(topic, str(partition)).set(messages)
+            by_topic[topic] += messages
         for topic, messages in by_topic.items():
             self._lag.labels(topic).set(messages)
             self._commit_age.labels(topic).set((stands or {}).get(topic, 0.0))

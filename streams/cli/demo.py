@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -52,6 +53,7 @@ def command(once: bool, seed: int, encounters: int, connections: int, rate: floa
     stage = Stage(place, DEMO_PATIENCE)
     if not once:  # a run to look at answers where a user would look
         stage.mllp_port, stage.worker_port, stage.web_port = (port_or_free(wanted) for wanted in (2575, 9464, 8080))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends the demo, its processes end with it
     keep: AbstractContextManager[object] = made or nullcontext()
     with keep:
         try:

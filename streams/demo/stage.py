@@ -122,7 +122,15 @@ class Stage:
         process.wait()
 
     def stop(self) -> None:
-        """Stop the listener first and the worker last, each with time to finish."""
+        """Stop the listener first and the worker last, each with time to finish; at once on a second Ctrl-C."""
+        try:
+            self._stop_in_turn()
+        except KeyboardInterrupt:
+            for process in self.processes.values():
+                process.kill()
+            raise
+
+    def _stop_in_turn(self) -> None:
         for name in sorted(self.processes):  # listener, projector, web, worker
             process = self.processes[name]
             process.terminate()

@@ -13,15 +13,19 @@ from streams.embedded.records import StoredRecord
 from streams.read_model import shown
 from streams.read_model.following import Follower
 from streams.read_model.shelf import Changes, Overtaken, Shelf
-from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, SOURCE, TALLY, EncounterShown
+from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, RANK, SOURCE, TALLY, EncounterShown
 from streams.topics import Topics
 
 # What is kept, newest first: a page shows the last weeks, the topics hold the rest.
-KEPT = {(ENCOUNTER, "recent"): 20_000, (LINE, "recent"): 100_000, (DEAD_LETTER, "recent"): 10_000}
+KEPT = {
+    (ENCOUNTER, "recent"): 20_000,
+    (LINE, "recent"): 100_000,
+    (FINDING, "opened"): 50_000,
+    (DEAD_LETTER, "recent"): 10_000,
+    (SOURCE, "last"): 1_000,
+}
 _TRIM_EVERY = 60.0  # seconds
 _LAYOUT = str(shown.LAYOUT).encode()
-# In front of a moment in seconds since 1970, so that one number orders by rank first, then the older first.
-_RANK = 1e11
 _URGENCY = {"hold": 2, "review": 1}
 
 
@@ -98,6 +102,7 @@ class _Batch:
     changes: Changes
     encounters: dict[str, EncounterShown] = field(default_factory=dict)
     stood: dict[str, dict[str, Line]] = field(default_factory=dict)  # encounter to the lines that stood before
+    was_in: dict[str, str] = field(default_factory=dict)  # encounter to its unit before
     sources: dict[str, shown.SourceShown] = field(default_factory=dict)
     tallies: dict[str, records.Tally] = field(default_factory=dict)
     touched: dict[str, float] = field(default_factory=dict)
@@ -110,6 +115,7 @@ class _Batch:
             self.encounters[key] = shown.decode_encounter(value)
             newest = self.encounters[key].newest
             self.stood[key] = newest.standing if newest else {}
+            self.was_in[key] = self.encounters[key].unit
         names = {_source(record) for record in found if record.topic == self.topics.inbound}
         for key, value in (await shelf.documents(SOURCE, sorted(names))).items():
             self.sources[key] = shown.decode_source(value)
@@ -149,19 +155,7 @@ class _Batch:
 
     def _take_finding(self, record: StoredRecord) -> None:
         finding: Line = shown.decode_json(record.value or b"{}")
-        if not self._encounter(finding["encounter_id"], record).take_finding(finding):
-            return
-        key, kind = finding["finding_id"], finding["kind"]
-        is_open = finding["resolved_at"] is None
-        opened = datetime.fromisoformat(finding["opened_at"]).timestamp()
-        self.changes.put(FINDING, key, shown.encode(finding) if is_open else None)
-        urgency = _URGENCY.get(finding["severity"], 0)
-        at_stake = sum(stake["units"] for stake in finding["codes_at_stake"])
-        orders = {"urgent": urgency * _RANK - opened, "oldest": -opened, "stake": at_stake * _RANK - opened}
-        for order, score in orders.items():
-            for which in (f":kind:{kind}", f":severity:{finding['severity']}", *([""] if urgency else [])):
-                self.changes.rank(FINDING, order + which, key, score if is_open else None)
-        self.changes.rank(FINDING, "kinds", kind, urgency)
+        self._encounter(finding["encounter_id"], record).take_finding(finding)
 
     def _take_dead_letter(self, record: StoredRecord) -> None:
         letter = shown.DeadLetterShown(
@@ -210,6 +204,19 @@ class _Batch:
             waits = [datetime.fromisoformat(f["opened_at"]).timestamp() for f in encounter.waiting]
             self.changes.rank(ENCOUNTER, "waiting", key, min(waits) if waits else None)
             self._lines_of(key, encounter)
+            self._findings_of(key, encounter)
+
+    def _findings_of(self, key: str, encounter: EncounterShown) -> None:
+        was_in, unit = self.was_in.get(key, encounter.unit), encounter.unit
+        for finding_id, finding in encounter.findings.items():
+            is_open = finding["resolved_at"] is None
+            self.changes.put(FINDING, finding_id, shown.encode(finding) if is_open else None)
+            for index in () if was_in == unit else _indexes(finding, was_in):
+                self.changes.rank(FINDING, index, finding_id, None)
+            for index, score in _indexes(finding, unit).items():
+                self.changes.rank(FINDING, index, finding_id, score if is_open else None)
+            self.changes.rank(FINDING, "kinds", finding["kind"], _URGENCY.get(finding["severity"], 0))
+            self.changes.rank(FINDING, "units", unit, 0)
 
     def _lines_of(self, key: str, encounter: EncounterShown) -> None:
         standing = encounter.newest.standing if encounter.newest else {}
@@ -223,6 +230,21 @@ class _Batch:
         self.changes.rank(LINE, "recent", key, coded if is_standing else None)
         for index in ("day", f"code:{line['code']}"):
             self.changes.rank(LINE, index, key, day.toordinal() if is_standing else None)
+
+
+def _indexes(finding: Line, unit: str) -> dict[str, float]:
+    """The indexes that an open finding is in, each with its place: what `views.Which` asks for."""
+    urgency = _URGENCY.get(finding["severity"], 0)
+    opened = datetime.fromisoformat(finding["opened_at"]).timestamp()
+    at_stake = sum(stake["units"] for stake in finding["codes_at_stake"])
+    found = {"opened": opened}
+    for where in ("", f":unit:{unit}"):
+        if urgency:
+            found[f"urgent{where}"] = urgency * RANK - opened
+        for what in (f":kind:{finding['kind']}", f":severity:{finding['severity']}", *([""] if urgency else [])):
+            found[f"oldest{where}{what}"] = -opened
+            found[f"stake{where}{what}"] = at_stake * RANK - opened
+    return found
 
 
 def _outcomes(tally: records.Tally) -> dict[str, int]:

@@ -9,11 +9,14 @@ import msgspec
 from streams.claims import Line
 from streams.records import ClosedEncounter
 
-LAYOUT = 2  # of everything on the shelf; what another one left is made anew from the topics
+LAYOUT = 3  # of everything on the shelf; what another one left is made anew from the topics
 CLAIM_SETS_KEPT = 20  # versions of one encounter; older ones lie on the topic
 
 HOUR = 3600  # seconds
 DAY, WEEK, HOURS_KEPT = 24, 168, 336  # hours
+
+# In front of a moment in seconds since 1970, so that one number orders by rank first, then the older first.
+RANK = 1e11
 
 ENCOUNTER = "encounter"
 FINDING = "finding"
@@ -36,6 +39,20 @@ class ClaimSet(msgspec.Struct):
         return {key: line for key, line in self.lines.items() if line["action"] == "add"}
 
 
+class Where(msgspec.Struct):
+    """Where to ask about an encounter, of its snapshot."""
+
+    facility: str = ""
+    location: str = ""
+
+    @property
+    def unit(self) -> str:
+        return self.location or self.facility
+
+
+_decode_where = msgspec.json.Decoder(Where | None).decode
+
+
 class EncounterShown(msgspec.Struct):
     """An encounter: as it stood when it closed last, its claim sets in order of version, its findings by id."""
 
@@ -46,6 +63,15 @@ class EncounterShown(msgspec.Struct):
     encounter: msgspec.Raw = msgspec.Raw(b"null")  # coding.Encounter as JSON
     claim_sets: list[ClaimSet] = msgspec.field(default_factory=list)
     findings: dict[str, Line] = msgspec.field(default_factory=dict)
+
+    @property
+    def where(self) -> Where:
+        return _decode_where(self.encounter) or Where()
+
+    @property
+    def unit(self) -> str:
+        """Who to ask: the location, else the facility."""
+        return self.where.unit
 
     @property
     def newest(self) -> ClaimSet | None:
@@ -75,16 +101,14 @@ class EncounterShown(msgspec.Struct):
             self.claim_sets = sorted([*self.claim_sets, held], key=lambda known: known.version)[-CLAIM_SETS_KEPT:]
         held.lines[line["claim_line_id"]] = line
 
-    def take_finding(self, finding: Line) -> bool:
-        """A finding opened, or settled. False when a later claim set has spoken of it.
+    def take_finding(self, finding: Line) -> None:
+        """A finding opened, or settled, unless a later claim set has spoken of it.
 
         After a merge two partitions speak of one encounter, and theirs come in any order.
         """
         known = self.findings.get(finding["finding_id"])
-        if known is not None and finding["claim_set_version"] < known["claim_set_version"]:
-            return False
-        self.findings[finding["finding_id"]] = finding
-        return True
+        if known is None or finding["claim_set_version"] >= known["claim_set_version"]:
+            self.findings[finding["finding_id"]] = finding
 
 
 class SourceShown(msgspec.Struct):

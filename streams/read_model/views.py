@@ -1,260 +1,122 @@
-"""What each page shows, asked of the shelf. Nothing here writes, and nothing reads a topic."""
+"""The work queue, an encounter, the claim lines, asked of the shelf. Nothing here writes, nothing reads a topic."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import msgspec
 
-from streams import records
 from streams.claims import Line
 from streams.read_model import shown
-from streams.read_model.notices import Notice, read_notices
 from streams.read_model.shelf import EVERYTHING, Shelf, Window
-from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, SOURCE, TALLY, EncounterShown
-from streams.topics import Topics
-
-MINUTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """received = applied + duplicate + dead + ignored + waiting, in messages since the topics began.
-
-    `waiting` lie on the topic and are not done yet; `difference` is what the equation leaves over: not zero means
-    that messages are lost or counted twice.
-    """
-
-    received: int
-    applied: int
-    duplicate: int
-    dead: Mapping[str, int]  # by reason
-    ignored: Mapping[str, int]  # by reason
-    waiting: int
-
-    @property
-    def difference(self) -> int:
-        done = self.applied + self.duplicate + sum(self.dead.values()) + sum(self.ignored.values())
-        return self.received - done - self.waiting
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """A sender (MSH-3|MSH-4): when it sent last, how much in all, and how its usual gap compares with its silence."""
-
-    name: str
-    last_at: float
-    messages: int
-    types: Mapping[str, int]
-    usual_gap: float  # seconds between two messages at this hour; 0 when nothing was sent at it before
-    silence: float  # seconds since the last one
-
-    @property
-    def is_silent(self) -> bool:
-        """For more than three times the gap that is usual at this hour, and for more than a minute.
-
-        A source without a usual gap is not called silent: its first day, or a day on which it never sends.
-        """
-        return self.silence > max(3 * self.usual_gap, MINUTE) if self.usual_gap else False
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterRow:
-    """Where an unusable message lies, and why it is there."""
-
-    reason: str
-    where: str
-    place: str  # topic[partition]@offset
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Throughput:
-    """The front page. Series are (minute since 1970, how many), oldest first, no minute left out."""
-
-    at: float
-    balance: Balance
-    received: Sequence[tuple[int, float]]
-    applied: Sequence[tuple[int, float]]
-    lines: Sequence[tuple[int, float]]
-    closed: Mapping[str, float]  # by cause, over the same minutes
-    sources: Sequence[SourceRow]
-    processes: Sequence[Notice]
-    dead_letters: Sequence[DeadLetterRow]
-    findings: Mapping[str, int] = field(default_factory=dict)  # open, by severity
-    encounters_waiting: int = 0
-
-    @property
-    def lag(self) -> dict[str, float]:
-        """Messages waiting by topic, over all workers."""
-        found: dict[str, float] = {}
-        for labels, value in self.samples("worker", "dripcode_lag_messages"):
-            found[labels["topic"]] = found.get(labels["topic"], 0) + value
-        return found
-
-    @property
-    def ack_seconds(self) -> tuple[float, float]:
-        """Median and 99th percentile of what a sender waited for its answer, since the listeners began; seconds."""
-        buckets: dict[float, float] = {}
-        for labels, value in self.samples("listener", "dripcode_mllp_ack_seconds_bucket"):
-            edge = float(labels["le"])
-            buckets[edge] = buckets.get(edge, 0) + value
-        return quantile(buckets, 0.5), quantile(buckets, 0.99)
-
-    def samples(self, role: str, name: str) -> Iterable[tuple[Mapping[str, str], float]]:
-        """A metric's samples over all processes of a role."""
-        for notice in self.processes:
-            if notice.role == role:
-                yield from ((labels, value) for metric, labels, value in notice.samples if metric == name)
-
-
-def quantile(buckets: Mapping[float, float], q: float) -> float:
-    """The q-quantile of a cumulative histogram (upper edge to count), linear within a bucket; 0 for an empty one."""
-    edges = sorted(buckets)
-    if not edges or not buckets[edges[-1]]:
-        return 0.0
-    rank = q * buckets[edges[-1]]
-    low, below = 0.0, 0.0
-    for edge in edges:
-        if buckets[edge] >= rank:
-            if edge == float("inf"):
-                return low
-            share = (rank - below) / (buckets[edge] - below) if buckets[edge] > below else 1.0
-            return low + (edge - low) * share
-        low, below = edge, buckets[edge]
-    return low
-
-
-async def throughput(shelf: Shelf, topics: Topics, minutes: int = 60) -> Throughput:
-    """The front page over the last `minutes`."""
-    now = time.time()
-    shown_minutes = range(int(now) // MINUTE - minutes + 1, int(now) // MINUTE + 1)
-    outcomes = await shelf.counts("outcome", shown_minutes)
-    closed: dict[str, float] = {}
-    for (cause, _), number in (await shelf.counts("closed", shown_minutes)).items():
-        closed[cause] = closed.get(cause, 0) + number
-    return Throughput(
-        at=now,
-        balance=await balance(shelf, topics),
-        received=_series(await shelf.counts("received", shown_minutes), shown_minutes),
-        applied=_series({at: n for at, n in outcomes.items() if at[0] == "applied"}, shown_minutes),
-        lines=_series(await shelf.counts("lines", shown_minutes), shown_minutes),
-        closed=closed,
-        sources=await _sources(shelf, now),
-        processes=read_notices(await shelf.notices()),
-        dead_letters=await dead_letters(shelf, 20),
-        findings={level: await shelf.size(FINDING, f"oldest:severity:{level}") for level in SEVERITIES},
-        encounters_waiting=await shelf.size(ENCOUNTER, "waiting"),
-    )
-
-
-def _series(counts: Mapping[tuple[str, int], float], minutes: range) -> list[tuple[int, float]]:
-    by_minute = dict.fromkeys(minutes, 0.0)
-    for (_, minute), number in counts.items():
-        by_minute[minute] += number
-    return sorted(by_minute.items())
-
-
-async def balance(shelf: Shelf, topics: Topics) -> Balance:
-    """The equation, over all partitions."""
-    read = {part: at for (topic, part), at in (await shelf.positions()).items() if topic == topics.inbound}
-    total, waiting = records.Tally(), dict(read)
-    keys = [key for key, _ in await shelf.ranked(TALLY, "partition", 10_000)]
-    for key, value in (await shelf.documents(TALLY, keys)).items():
-        tally = records.decode_tally(value)
-        total.add(tally)
-        # The worker may be ahead of the projector: what it has done was received.
-        read[int(key)] = max(read.get(int(key), 0), tally.next_offset)
-        waiting[int(key)] = read[int(key)] - tally.next_offset
-    return Balance(sum(read.values()), total.applied, total.duplicate, total.dead, total.ignored, sum(waiting.values()))
-
-
-async def _sources(shelf: Shelf, now: float) -> list[SourceRow]:
-    names = [name for name, _ in await shelf.ranked(SOURCE, "last", 1000)]
-    rows = []
-    for name, value in (await shelf.documents(SOURCE, names)).items():
-        source = shown.decode_source(value)
-        silence = max(0.0, now - source.last_at)
-        rows.append(SourceRow(name, source.last_at, source.messages, source.types, source.usual_gap(now), silence))
-    return sorted(rows, key=lambda row: row.name)
-
-
-async def dead_letters(shelf: Shelf, limit: int, reason: str = "") -> list[DeadLetterRow]:
-    """The newest, of one reason or of all."""
-    index = f"reason:{reason}" if reason else "recent"
-    keys = [key for key, _ in await shelf.ranked(DEAD_LETTER, index, limit)]
-    letters = [shown.decode_dead_letter(value) for value in (await shelf.documents(DEAD_LETTER, keys)).values()]
-    return [
-        DeadLetterRow(one.reason, one.where, f"{one.topic}[{one.partition}]@{one.offset}", one.at) for one in letters
-    ]
-
-
-# -- work queue --------------------------------------------------------------------------------------------------
+from streams.read_model.shown import ENCOUNTER, FINDING, LINE, RANK, EncounterShown, Where
 
 SEVERITIES = ("hold", "review", "notice")
 ORDERS = ("urgent", "oldest", "stake")  # what holds a line first; as they came; most units at stake first
+_NAMES_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which open findings: those of a kind, or of a severity, or all but notices, which ask for nothing."""
+    """Which open findings: of a unit or all; of a kind, or of a severity, or all but notices, which ask for nothing.
+
+    `waits_seconds`: those that have waited so long or longer, the longest first whatever the order.
+    """
 
     kind: str = ""
     severity: str = ""
+    unit: str | None = None
+    waits_seconds: float = 0.0
     order: str = ORDERS[0]
 
     @property
     def index(self) -> str:
-        narrowed = f":kind:{self.kind}" if self.kind else f":severity:{self.severity}" if self.severity else ""
-        return (self.order if self.order in ORDERS else ORDERS[0]) + narrowed
+        what = f":kind:{self.kind}" if self.kind else f":severity:{self.severity}" if self.severity else ""
+        where = "" if self.unit is None else f":unit:{self.unit}"
+        order = self.order if self.order in ORDERS else ORDERS[0]
+        if self.waits_seconds or (order == "urgent" and what):  # of one severity the oldest is the most urgent
+            order = "oldest"
+        return order + where + what
+
+    def window(self, now: float) -> Window:
+        return (self.waits_seconds - now, float("inf")) if self.waits_seconds else EVERYTHING
 
 
-class Where(msgspec.Struct):
-    """Where to ask about an encounter, of its snapshot."""
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """The open findings of a kind: how many, units that depend on them, when the oldest was opened."""
 
-    facility: str = ""
-    location: str = ""
-
-
-_decode_where = msgspec.json.Decoder(Where | None).decode
+    kind: str
+    severity: str
+    number: int
+    units: int
+    oldest: float
 
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """A page of open findings with where they are from, and how many there are by kind."""
+    """A page of open findings with where they are from, and how many there are by kind and by unit."""
 
     findings: Sequence[tuple[Line, Where]]
     total: int
     kinds: Mapping[str, int]
+    units: Mapping[str, int]
 
 
 async def work_queue(shelf: Shelf, which: Which, *, skip: int = 0, limit: int = 50) -> WorkQueue:
     """A page of those open findings."""
-    keys = [key for key, _ in await shelf.ranked(FINDING, which.index, limit, skip=skip)]
+    window = which.window(time.time())
+    keys = [key for key, _ in await shelf.ranked(FINDING, which.index, limit, skip=skip, window=window)]
     found = await shelf.documents(FINDING, keys)
     findings: list[Line] = [shown.decode_json(found[key]) for key in keys if key in found]
     where = await _where(shelf, {finding["encounter_id"] for finding in findings})
     return WorkQueue(
         [(finding, where.get(finding["encounter_id"], Where())) for finding in findings],
-        await shelf.size(FINDING, which.index),
-        await _kinds(shelf),
+        await shelf.size(FINDING, which.index, window),
+        {name: size for name, size in (await _sizes(shelf, "kinds", "oldest:kind:")).items() if size},
+        {name: size for name, size in sorted((await _sizes(shelf, "units", "oldest:unit:")).items()) if size},
     )
 
 
 async def _where(shelf: Shelf, encounter_ids: Iterable[str]) -> dict[str, Where]:
     found = await shelf.documents(ENCOUNTER, sorted(encounter_ids))
-    return {key: _decode_where(shown.decode_encounter(value).encounter) or Where() for key, value in found.items()}
+    return {key: shown.decode_encounter(value).where for key, value in found.items()}
 
 
-async def _kinds(shelf: Shelf) -> dict[str, int]:
-    """How many are open of each kind, those that hold first."""
-    names = [key for key, _ in await shelf.ranked(FINDING, "kinds", 1000)]
-    sizes = {name: await shelf.size(FINDING, f"oldest:kind:{name}") for name in names}
-    return {name: size for name, size in sizes.items() if size}
+async def _sizes(shelf: Shelf, names: str, index: str) -> dict[str, int]:
+    """How many are in each of the indexes that an index names, in its order."""
+    return {
+        name: await shelf.size(FINDING, index + name) for name, _ in await shelf.ranked(FINDING, names, _NAMES_MOST)
+    }
+
+
+async def kinds_waiting(shelf: Shelf) -> list[KindRow]:
+    """The kinds that ask for something, what holds a line first, then by units at stake; figures only."""
+    rows = []
+    for kind, urgency in await shelf.ranked(FINDING, "kinds", _NAMES_MOST, window=(1, float("inf"))):
+        stakes = await shelf.ranked(FINDING, f"stake:kind:{kind}", ADDED_UP_MOST)
+        oldest = await shelf.ranked(FINDING, f"oldest:kind:{kind}", 1)
+        if stakes and oldest:
+            # A place is units times RANK less a moment, and no moment reaches RANK.
+            units = sum(math.ceil(place / RANK) for _, place in stakes)
+            severity = "hold" if urgency > 1 else "review"
+            rows.append(KindRow(kind, severity, await shelf.size(FINDING, f"oldest:kind:{kind}"), units, -oldest[0][1]))
+    return sorted(rows, key=lambda row: (row.severity, -row.units, row.kind))
+
+
+async def encounter_of(shelf: Shelf, name: str) -> str:
+    """The encounter that an id names: its own, or that of a claim line or an open finding; "" when none is known."""
+    if await shelf.documents(ENCOUNTER, [name]):
+        return name
+    for kind in (LINE, FINDING):
+        for value in (await shelf.documents(kind, [name])).values():
+            return str(shown.decode_json(value)["encounter_id"])
+    return ""
 
 
 # -- encounter and claim lines -----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from streams.web.pages import (
     document,
     encounter,
     export,
+    find,
     health,
     lines,
     queue,
@@ -57,6 +58,8 @@ async def serve_pages(settings: Settings, shelf: Shelf, appender: Appender, metr
     people = _people(settings, host)
     app = make_pages(settings, shelf, appender, people)
     app.middlewares.insert(0, metrics.middleware())
+    if people is not None and not settings.web_tls_certificate and not is_loopback(host):
+        log.warning("pages without TLS on %s: passwords and patients cross the network in the clear", host)
     runner = web.AppRunner(app, access_log=None)  # paths name encounters
     await runner.setup()
     try:
@@ -69,7 +72,7 @@ async def serve_pages(settings: Settings, shelf: Shelf, appender: Appender, metr
 
 def make_pages(settings: Settings, shelf: Shelf, appender: Appender, people: People | None) -> web.Application:
     """The application; `people` None lets whoever sits at this machine in."""
-    app = web.Application(middlewares=[_strict, _guarded, _away])
+    app = web.Application(middlewares=[_strict, _own, _guarded, _away])
     app[SHELF], app[APPENDER], app[PEOPLE], app[TOPICS] = shelf, appender, people, topics_of(settings)
     app[AUDIT] = Audit(settings.data_dir / "audit.log")
     app[TEMPLATES] = jinja2.Environment(
@@ -82,6 +85,7 @@ def make_pages(settings: Settings, shelf: Shelf, appender: Appender, people: Peo
         [
             web.get("/", throughput),
             web.get("/queue", queue),
+            web.get("/find", find),
             web.get("/encounters/{encounter_id:.+}", encounter),
             web.post("/encounters/{encounter_id:.+}", document),
             web.get("/lines", lines),
@@ -130,15 +134,31 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 @web.middleware
 async def _strict(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Headers on every answer; nothing is changed for a page of another site."""
-    if request.method == "POST" and not _is_own(request.headers, request.host):
-        raise web.HTTPForbidden(text="This form was not sent by these pages.")
     try:
         answer = await handler(request)
-    except web.HTTPException as other:
+    except web.HTTPRedirection as other:
         other.headers.update(_HEADERS)
         raise
+    except web.HTTPClientError as other:
+        answer = show.page(request, "refused.html", status=other.status, problem=_TOLD.get(other.status) or other.text)
     answer.headers.update(_HEADERS)
     return answer
+
+
+_TOLD = {404: "There is no page of that address.", 405: "That cannot be done here."}
+
+
+@web.middleware
+async def _own(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Only these pages' forms change anything; without a login only this machine's own names lead here.
+
+    A page of somebody else's could name this machine under its own name (DNS rebinding) and read what it shows.
+    """
+    if request.method == "POST" and not _is_own(request.headers, request.host):
+        raise web.HTTPForbidden(text="This form was not sent by these pages.")
+    if request.app[PEOPLE] is None and not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+        raise web.HTTPForbidden(text="Without a login these pages answer to localhost alone.")
+    return await handler(request)
 
 
 def _is_own(headers: Mapping[str, str], host: str) -> bool:
@@ -150,7 +170,8 @@ def _is_own(headers: Mapping[str, str], host: str) -> bool:
 @web.middleware
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     people = request.app[PEOPLE]
-    person = LOCAL if people is None else people.signed_in(request.cookies.get(COOKIE, ""))
+    is_active = not show.is_part(request)  # a page that renews itself keeps nobody signed in
+    person = LOCAL if people is None else people.signed_in(request.cookies.get(COOKIE, ""), is_active=is_active)
     if person is None and not request.path.startswith(_OPEN_PATHS):
         raise web.HTTPSeeOther("/sign-in")
     if person is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import time
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from aiokafka.errors import KafkaError
@@ -17,14 +19,17 @@ from streams.embedded.errors import StoreFailed
 from streams.embedded.records import Record
 from streams.identity import patient_key
 from streams.read_model import views
+from streams.read_model.board import throughput as throughput_of
 from streams.read_model.shelf import ReadModelAway
 from streams.read_model.shown import decode_json
 from streams.records import Command
 from streams.web import show
-from streams.web.charts import lines_chart
+from streams.web.charts import chart, from_first
 from streams.web.keys import APPENDER, AUDIT, PEOPLE, PULSE, SHELF, TOPICS, person_of
 from streams.web.people import SESSION_SECONDS
+from streams.web.pulse import Series
 from streams.web.timeline import timeline_of
+from streams.web.troubles import troubles_of
 
 _ROWS = 50
 _EXPORT_MOST = 100_000
@@ -34,22 +39,22 @@ Handled = web.StreamResponse
 
 
 async def throughput(request: web.Request) -> Handled:
-    """The front page: rates, the balance, sources, processes, dead letters."""
-    found = await views.throughput(request.app[SHELF], request.app[TOPICS])
-    rates = request.app[PULSE].rates()
-    by_minute = {
-        "received": [(at * 60.0, number) for at, number in found.received],
-        "applied": [(at * 60.0, number) for at, number in found.applied],
-        "claim lines": [(at * 60.0, number) for at, number in found.lines],
+    """The front page: what is wrong, rates, the balance, what waits and how long, sources, processes, dead letters."""
+    board, pulse = await throughput_of(request.app[SHELF], request.app[TOPICS]), request.app[PULSE]
+    by_minute: Series = {
+        "received": [(at * 60.0, number) for at, number in board.received],
+        "applied": [(at * 60.0, number) for at, number in board.applied],
+        "claim lines": [(at * 60.0, number) for at, number in board.lines],
     }
-    return show.page(
-        request,
-        "throughput.html",
-        board=found,
-        rates=rates,
-        second_chart=lines_chart(rates, "Messages a second over the last two minutes", seconds=True),
-        minute_chart=lines_chart(by_minute, "Messages and claim lines a minute over the last hour"),
-    )
+    delays = {show.stage(name): points for name, points in pulse.delays().items()}
+    charts = [
+        chart("rates", "Messages a second", "/s", pulse.rates()),
+        chart("waiting", "Waiting, by stage", "", pulse.waiting()),
+        chart("delays", "Delay by stage: 99 % within", "ms", delays),
+        chart("hour", "Messages and claim lines a minute, last hour", "/min", from_first(by_minute), seconds=False),
+    ]
+    troubles = troubles_of(board)
+    return show.page(request, "throughput.html", board=board, charts=charts, stages=pulse.stages(), troubles=troubles)
 
 
 async def health(request: web.Request) -> Handled:
@@ -64,12 +69,31 @@ async def health(request: web.Request) -> Handled:
 async def queue(request: web.Request) -> Handled:
     """The work queue: open findings, what holds a line first."""
     _need_analyst(request)
-    which = views.Which(**{name: request.query.get(name, "") for name in ("kind", "severity", "order")})
-    start = _whole(request.query.get("start", "0"))
+    which, start = _which(request.query), _whole(request.query.get("start", "0"))
     found = await views.work_queue(request.app[SHELF], which, skip=start, limit=_ROWS)
-    if not show.is_part(request):
-        request.app[AUDIT].note(person_of(request).name, "looked at the work queue")
-    return show.page(request, "queue.html", queue=found, which=which, start=start, rows=_ROWS, query=request.query)
+    _audit(request, "looked at the work queue")
+    return show.page(
+        request, "queue.html", queue=found, which=which, start=start, rows=_ROWS, query=request.query, ages=WAITS
+    )
+
+
+# What the work queue can be narrowed to: findings that wait so many seconds or longer.
+WAITS = {3600: "an hour", 4 * 3600: "4 hours", 86400: "a day", 7 * 86400: "a week"}
+
+
+def _which(query: Mapping[str, str]) -> views.Which:
+    chosen = {name: query.get(name, "") for name in ("kind", "severity", "order")}
+    unit = query.get("unit", "*")
+    waits = float(_whole(query.get("waits", "0")))
+    return views.Which(**chosen, unit=None if unit == "*" else unit, waits_seconds=waits)
+
+
+async def find(request: web.Request) -> Handled:
+    """The encounter that somebody names by its own id, or by that of a claim line or a finding."""
+    _need_analyst(request)
+    name = request.query.get("id", "").strip()
+    known = await views.encounter_of(request.app[SHELF], name)
+    raise web.HTTPSeeOther(f"/encounters/{quote(known or name)}" if name else "/queue")
 
 
 async def encounter(request: web.Request) -> Handled:
@@ -82,8 +106,7 @@ async def _encounter(request: web.Request, encounter_id: str, problem: str = "")
     shown = await views.encounter_shown(request.app[SHELF], encounter_id)
     if shown is None:
         return show.page(request, "unknown.html", status=404, encounter_id=encounter_id)
-    if not show.is_part(request):
-        request.app[AUDIT].note(person_of(request).name, "looked", encounter_id)
+    _audit(request, "looked", encounter_id)
     snapshot = decode_json(bytes(shown.encounter))
     lines = list(shown.newest.standing.values()) if shown.newest else []
     versions = []
@@ -182,11 +205,10 @@ async def lines(request: web.Request) -> Handled:
     shelf = request.app[SHELF]
     found, total = await views.claim_lines(shelf, which, skip=start, limit=_ROWS)
     sums = await views.units_by_status(shelf, which) if total <= views.ADDED_UP_MOST else {}
-    request.app[AUDIT].note(person_of(request).name, "looked at claim lines")
-    return show.page(
-        request, "lines.html", lines=found, total=total, sums=sums, code=which.code, query=request.query, start=start,
-        rows=_ROWS,
-    )  # fmt: skip
+    asked = {name: request.query[name] for name in ("code", "from", "to") if request.query.get(name)}
+    _audit(request, "looked at claim lines")
+    shown: dict[str, Any] = {"lines": found, "total": total, "sums": sums, "code": which.code}
+    return show.page(request, "lines.html", **shown, query=request.query, asked=asked, start=start, rows=_ROWS)
 
 
 def _lines_of(query: Mapping[str, str]) -> views.LinesOf:
@@ -204,7 +226,8 @@ async def export(request: web.Request) -> Handled:
     """The same lines as CSV, all of them."""
     _need_analyst(request)
     found, _ = await views.claim_lines(request.app[SHELF], _lines_of(request.query), limit=_EXPORT_MOST)
-    request.app[AUDIT].note(person_of(request).name, "exported claim lines", lines=str(len(found)))
+    chosen = {name: value for name, value in request.query.items() if name in ("code", "from", "to")}
+    request.app[AUDIT].note(person_of(request).name, "exported claim lines", lines=str(len(found)), **chosen)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
@@ -252,7 +275,7 @@ async def sign_in(request: web.Request) -> Handled:
         raise web.HTTPSeeOther("/")
     form = await request.post()
     name = str(form.get("name", ""))
-    token = people.sign_in(name, str(form.get("password", "")))
+    token = await asyncio.to_thread(people.sign_in, name, str(form.get("password", "")))
     request.app[AUDIT].note(name, "signed in" if token else "was refused")
     if not token:
         return show.page(request, "sign_in.html", status=403, problem="Name and password do not fit.")
@@ -266,12 +289,20 @@ async def sign_in(request: web.Request) -> Handled:
 async def sign_out(request: web.Request) -> Handled:
     people = request.app[PEOPLE]
     if people is not None:
+        request.app[AUDIT].note(person_of(request).name, "signed out")
         people.sign_out(request.cookies.get(COOKIE, ""))
     answer = web.HTTPSeeOther("/sign-in")
     answer.del_cookie(COOKIE)
     raise answer
 
 
+def _audit(request: web.Request, did: str, encounter_id: str = "") -> None:
+    """Who looks at patients; a page that stands open and is renewed is one look."""
+    name = person_of(request).name
+    request.app[AUDIT].look(name, did, encounter_id, is_renewal=show.is_part(request))
+
+
 def _need_analyst(request: web.Request) -> None:
     if not person_of(request).may_see_patients:
+        request.app[AUDIT].note(person_of(request).name, "was kept from", page=request.path)
         raise web.HTTPForbidden(text="Your role shows figures, not patients. Ask for the role 'analyst'.")

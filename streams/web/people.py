@@ -15,6 +15,7 @@ from streams.settings import SettingsError
 
 ROLES = ("operator", "analyst")  # operators see figures only; analysts see encounters and decide
 SESSION_SECONDS = 8 * 3600.0
+IDLE_SECONDS = 1800.0  # whoever asks for no page for so long is signed out (45 CFR 164.312(a)(2)(iii))
 _TRIES = 5  # wrong passwords of one name before it must wait
 _WAIT_SECONDS = 60.0
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}
@@ -49,11 +50,23 @@ _NOBODY = hashed(secrets.token_hex(16))  # compared with for unknown names, so t
 
 
 @dataclass(slots=True)
+class _Session:
+    """Times of `time.monotonic()`."""
+
+    person: Person
+    until: float
+    active_at: float
+
+    def is_over(self, now: float) -> bool:
+        return now > self.until or now > self.active_at + IDLE_SECONDS
+
+
+@dataclass(slots=True)
 class People:
     """The people of the file and who is signed in."""
 
     known: Mapping[str, tuple[Person, str]]
-    _sessions: dict[str, tuple[Person, float]] = field(default_factory=dict)
+    _sessions: dict[str, _Session] = field(default_factory=dict)
     _wrong: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
@@ -79,23 +92,28 @@ class People:
     def sign_in(self, name: str, password: str) -> str:
         """A session's token; "" when name and password do not fit, or too many did not of late."""
         now = time.monotonic()
-        wrong = self._wrong[name] = [at for at in self._wrong.get(name, ()) if now - at < _WAIT_SECONDS]
+        self._wrong = {one: at for one, at in self._wrong.items() if now - at[-1] < _WAIT_SECONDS}
+        wrong = [at for at in self._wrong.get(name, ()) if now - at < _WAIT_SECONDS]
         person, kept = self.known.get(name, (None, _NOBODY))
         _, salt, digest = kept.split("$")
         fits = hmac.compare_digest(_digest(password, bytes.fromhex(salt)).hex(), digest)
         if person is None or not fits or len(wrong) >= _TRIES:
-            wrong.append(now)
+            self._wrong[name] = [*wrong, now]
             return ""
+        self._sessions = {key: session for key, session in self._sessions.items() if not session.is_over(now)}
         token = secrets.token_urlsafe(32)
-        self._sessions[token] = person, now + SESSION_SECONDS
+        self._sessions[token] = _Session(person, now + SESSION_SECONDS, now)
         return token
 
-    def signed_in(self, token: str) -> Person | None:
-        person, until = self._sessions.get(token, (None, 0.0))
-        if time.monotonic() > until:
+    def signed_in(self, token: str, *, is_active: bool = True) -> Person | None:
+        """Whose session it is, if it still stands; `is_active`: the person asked, not a page that renews itself."""
+        session, now = self._sessions.get(token), time.monotonic()
+        if session is None or session.is_over(now):
             self._sessions.pop(token, None)
             return None
-        return person
+        if is_active:
+            session.active_at = now
+        return session.person
 
     def sign_out(self, token: str) -> None:
         self._sessions.pop(token, None)

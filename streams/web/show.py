@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,7 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
     environment = request.app[TEMPLATES]
     values |= {
         "person": request.get(PERSON),
+        "may_see_patients": PERSON in request and request[PERSON].may_see_patients,
         "has_login": request.app[PEOPLE] is not None,
         "path": request.path,
         "now": time.time(),
@@ -68,8 +70,32 @@ def number(value: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Of a latency."""
+    """Of a latency; in larger units from a minute on."""
+    if math.isinf(seconds):
+        return "longer"
+    if seconds >= 60:
+        return age(seconds)
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def quantile(seconds: float, longest: float) -> str:
+    """Of a histogram whose highest edge is `longest`."""
+    return f"over {age(longest)}" if math.isinf(seconds) else milliseconds(seconds)
+
+
+def stage(name: str) -> str:
+    """What a message goes through, by the metric's name."""
+    return _STAGES.get(name, words(name))
+
+
+_STAGES = {
+    "given_to_charted": "given to charted",
+    "charted_to_received": "charted to received",
+    "received_to_acknowledged": "received to acknowledged",
+    "received_to_applied": "received to applied",
+    "last_message_to_closed": "last message to closed",
+    "closed_to_emitted": "closed to claim lines",
+}
 
 
 def words(text: str) -> str:
@@ -110,16 +136,30 @@ def at_stake(stakes: list[dict[str, Any]]) -> str:
     return ", ".join(f"{one['code']}\u00d7{one['units']}" if one["units"] else one["code"] for one in stakes)
 
 
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers, those in a row as the first and the last."""
+    found: list[list[int]] = []
+    for one in sorted(numbers):
+        if found and one == found[-1][-1] + 1:
+            found[-1].append(one)
+        else:
+            found.append([one])
+    return ", ".join(f"{run[0]}\u2013{run[-1]}" if len(run) > 1 else str(run[0]) for run in found)
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
     "age": age,
     "since": since,
     "clock": clock,
     "number": number,
     "milliseconds": milliseconds,
+    "quantile": quantile,
+    "stage": stage,
     "words": words,
     "label": label,
     "missing": missing,
     "sender": sender,
     "severity": severity,
     "at_stake": at_stake,
+    "ranges": ranges,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ class Bar:
     stop: datetime | None
     kind: str
     with_dates: bool
+    lane: int = 0  # runs of one administration that overlap are drawn below each other
 
     @property
     def text(self) -> str:
@@ -54,6 +55,10 @@ class Row:
     bars: Sequence[Bar]
     message_control_ids: Sequence[str]
     codes: Sequence[str]
+
+    @property
+    def lanes(self) -> int:
+        return 1 + max((bar.lane for bar in self.bars), default=0)
 
     @property
     def lacks_stop(self) -> bool:
@@ -88,9 +93,9 @@ class _Axis:
 
     def bar(self, start: datetime, stop: datetime | None, kind: str) -> Bar:
         end = stop or (start + timedelta(minutes=_OPEN_MINUTES) if kind == "open" else start)
-        left = min(self.place(start), 100 - _NARROWEST)
-        width = max(_NARROWEST, self.place(end) - left)
-        return Bar(round(left, 3), round(width, 3), start, stop, kind, self.first.date() != self.last.date())
+        left = round(min(self.place(start), 100 - _NARROWEST), 3)
+        width = round(min(100 - left, max(_NARROWEST, self.place(end) - left)), 3)
+        return Bar(left, width, start, stop, kind, self.first.date() != self.last.date())
 
     def labels(self) -> list[tuple[float, str]]:
         hours = round((self.last - self.first).total_seconds() / 3600)
@@ -118,7 +123,7 @@ def timeline_of(
     sites: dict[str, list[Row]] = {}
     for given, runs in sorted(drawn, key=lambda pair: _order(pair[1])):
         kind = _kind_without_stop(given, without_stop)
-        bars = [_bar(axis, run, kind) for run in runs] if axis else []
+        bars = _in_lanes([_bar(axis, run, kind) for run in runs]) if axis else []
         sites.setdefault(given.get("access_site") or "", []).append(_row(given, bars, lines))
     rows = {row.administration_id: row for of_site in sites.values() for row in of_site}
     return Timeline(sites, axis.labels() if axis else [], rows)
@@ -135,6 +140,17 @@ def _bar(axis: _Axis, run: _Times, kind: str) -> Bar:
         assert stop is not None
         return axis.bar(stop, None, "unbegun")
     return axis.bar(start, stop, "run" if stop else kind)
+
+
+def _in_lanes(bars: Sequence[Bar]) -> list[Bar]:
+    """From left to right, each in the first lane where it covers no other."""
+    ends: list[float] = []
+    placed = []
+    for bar in sorted(bars, key=lambda bar: (bar.left, bar.width)):
+        lane = next((lane for lane, end in enumerate(ends) if end <= bar.left), len(ends))
+        ends[lane : lane + 1] = [bar.left + bar.width]
+        placed.append(replace(bar, lane=lane))
+    return placed
 
 
 def _kind_without_stop(given: Mapping[str, Any], without_stop: Collection[str]) -> str:
