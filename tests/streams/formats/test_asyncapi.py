@@ -1,13 +1,16 @@
 """The AsyncAPI document says what really travels: every topic, its values, its headers."""
 
+import copy
+import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from hl7_parsers import peek
 from streams import records
@@ -27,6 +30,7 @@ from streams.topics import Topics, topics_of
 SETTINGS = load_settings(environment={"DRIPCODE_TOPIC_PREFIX": "site.", "DRIPCODE_PARTITIONS": "3"})[0]
 TOPICS = topics_of(SETTINGS)
 DOCUMENT = asyncapi(SETTINGS)
+OFFICIAL = json.loads(gzip.decompress((Path(__file__).parent / "asyncapi-3.0.0.schema.json.gz").read_bytes()))
 
 
 def published() -> Iterator[Record]:
@@ -89,6 +93,26 @@ def test_every_topic_is_described_under_its_name_at_the_site() -> None:
     assert described == {*TOPICS.plain(), *TOPICS.compacted()}
     assert set(DOCUMENT["channels"]) == set(Topics.__slots__)
     assert {channel["bindings"]["kafka"]["partitions"] for channel in DOCUMENT["channels"].values()} == {3}
+
+
+def test_the_document_is_valid_against_the_schema_of_asyncapi() -> None:
+    assert [error.message for error in Draft7Validator(OFFICIAL).iter_errors(DOCUMENT)] == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda document: document["info"].pop("version"),
+        lambda document: document["operations"]["send_claim_lines"].update(action="emit"),
+        lambda document: document["channels"]["claim_lines"].update(adress="claim.lines"),
+        lambda document: document["channels"]["claim_lines"]["bindings"]["kafka"].update(partitions="three"),
+        lambda document: document["components"]["messages"]["claimLine"].update(contentTyp="application/json"),
+    ],
+)
+def test_that_schema_refuses_another_document(spoil: Callable[[dict[str, Any]], object]) -> None:
+    spoiled = copy.deepcopy(DOCUMENT)
+    spoil(spoiled)
+    assert not Draft7Validator(OFFICIAL).is_valid(spoiled)
 
 
 def test_every_reference_leads_somewhere() -> None:
