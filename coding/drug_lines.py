@@ -15,12 +15,12 @@ from coding.claim import CodeAtStake, Family, Reason
 from coding.contest import Claim
 from coding.drug_units import (
     DrugLineRules,
-    DrugUnits,
     billing_units,
     discount_modifiers,
+    given_modifiers,
     is_unclassified,
     smallest_opened,
-    units_given_and_wasted,
+    wasted_units,
 )
 from coding.encounter import Drug, Measure
 from coding.measures import in_unit
@@ -119,6 +119,15 @@ def _noncovered(day: date, group: Sequence[Billed], claim: Claim) -> list[DrugDr
     ]
 
 
+class Opening(NamedTuple):
+    """What was given out of one kind of package, and what the opened ones held."""
+
+    dose: Decimal
+    opened: Decimal
+    flags: tuple[str, ...]
+    is_single_dose: bool  # and told apart on this claim
+
+
 class _Lines(NamedTuple):
     """The administrations of one code on one date that have a dose."""
 
@@ -129,15 +138,24 @@ class _Lines(NamedTuple):
     claim: Claim
 
     def written(self) -> list[DrugDraft]:
-        """Return the lines of each package, what was given before what was discarded; rounded up once over all."""
+        """Return the lines of each package, what was given before what was discarded; rounded once over all."""
         drafts: list[DrugDraft] = []
         before, dose = 0, Decimal()
-        for part in self._by_package():
-            dose += _sum(one.dose for one in part)
+        parts = self._by_package()
+        openings = [self._opening(part) for part in parts]
+        for part, opening, wasted in zip(parts, openings, self._wasted(openings), strict=True):
+            dose += opening.dose
             units = self._units(dose)
-            drafts += self._of_package(part, units - before)
+            drafts += self._of_package(part, opening, units - before, wasted)
             before = units
         return self._with_limit(drafts)
+
+    def _wasted(self, openings: Sequence[Opening]) -> list[int]:
+        """Return the units discarded of each package."""
+        unit = self.known[0].unit
+        if unit is None or not any(one.is_single_dose for one in openings):
+            return [0 for _ in openings]
+        return wasted_units([(one.dose, one.opened) for one in openings], unit.amount)
 
     def _by_package(self) -> list[list[Billed]]:
         """Return the administrations by NDC. A package that adds no unit of its own goes with the one before."""
@@ -163,38 +181,51 @@ class _Lines(NamedTuple):
             return 1
         return billing_units([dose], unit.amount)
 
-    def _of_package(self, part: list[Billed], units: int) -> list[DrugDraft]:
-        """Return the line of what was given out of one kind of package, and that of what was discarded."""
-        claim, first, dose = self.claim, part[0], _sum(one.dose for one in part)
-        found, opened, flags = DrugUnits(units, (), 0, ()), dose, list[str]()
+    def _opening(self, part: list[Billed]) -> Opening:
+        """Return what was opened for one package's line, and what is wrong with the record of it."""
+        billing, dose = part[0].billing, _sum(one.dose for one in part)
+        is_charted = any(one.waste for one in part)
         if is_unclassified(self.code, self.day):
-            flags = ["NOC_DRUG"]
-        elif first.billing.is_single_dose and first.unit and self._needs_modifiers(first):
-            opened, flags = _opened(part)
-            found = units_given_and_wasted(dose, first.unit.amount, opened, self.day, claim.policy)
-            flags += ["WASTE_WITHIN_UNIT"] if opened > dose and not found.wasted_units else []
-        elif first.billing.is_single_dose is False and any(one.waste for one in part):
-            flags = ["WASTE_ON_MULTI_DOSE"]
-        elif first.billing.is_single_dose is None and self._needs_modifiers(first):
-            flags = ["SINGLE_DOSE_UNKNOWN"]
+            return Opening(dose, dose, ("NOC_DRUG",), is_single_dose=False)
+        if billing.is_single_dose is False:
+            return Opening(dose, dose, ("WASTE_ON_MULTI_DOSE",) if is_charted else (), is_single_dose=False)
+        # Before nothing discarded had a modifier, nobody had to chart it.
+        is_asked = bool(_rule("nothing_wasted_modifier", self.day))
+        if not self._takes_modifiers(part[0]) or not (is_asked or is_charted):
+            return Opening(dose, dose, (), is_single_dose=False)
+        if billing.is_single_dose is None:
+            return Opening(dose, dose, ("SINGLE_DOSE_UNKNOWN",), is_single_dose=False)
+        opened, flags = _opened(part)
+        kept = tuple(flag for flag in flags if is_asked or flag != "WASTE_UNDOCUMENTED")
+        return Opening(dose, opened, kept, is_single_dose=True)
+
+    def _of_package(self, part: list[Billed], opening: Opening, units: int, wasted: int) -> list[DrugDraft]:
+        """Return the line of what was given out of one kind of package, and that of what was discarded."""
+        claim, first, flags = self.claim, part[0], [*opening.flags]
+        is_emptied = opening.opened == opening.dose
+        if not is_emptied and not wasted:
+            flags.append("WASTE_WITHIN_UNIT")
         if not first.ndc and _needs_ndc(claim):
             flags.append("NDC_MISSING")
         discount = discount_modifiers(self.day, claim.policy) if first.billing.is_discounted else ()
+        modifiers = given_modifiers(wasted, self.day, claim.policy, is_emptied=is_emptied)
+        modifiers = modifiers if opening.is_single_dose else ()
         notes = (*self.flagged, *(Note(flag, _ids(part)) for flag in dict.fromkeys(flags)))
-        given = self._draft(part, units, (*found.modifiers, *discount), (dose, Decimal()), notes)
-        if not found.wasted_units:
+        given = self._draft(part, units, (*modifiers, *discount), (opening.dose, Decimal()), notes)
+        if not wasted:
             return [given]
-        modifiers = (*found.wasted_modifiers, *discount)
-        return [given, self._draft(part, found.wasted_units, modifiers, (Decimal(), opened - dose), notes)]
+        of_waste = (_rule("wasted_modifier", self.day), *discount)
+        amounts = (Decimal(), opening.opened - opening.dose)
+        return [given, self._draft(part, wasted, of_waste, amounts, notes)]
 
-    def _needs_modifiers(self, first: Billed) -> bool:
-        """Say whether a single-dose container of this drug takes a modifier on this date and claim."""
+    def _takes_modifiers(self, first: Billed) -> bool:
+        """Say whether a single-dose container of this drug takes a modifier on this claim."""
         tables = self.claim.tables.drugs_on(self.day, self.claim.encounter.setting)
         is_packaged = first.billing.is_packaged
         if is_packaged is None:
             packaged = dated_rules(DrugLineRules)["packaged_statuses"].on(self.day)
             is_packaged = not self.claim.is_office and tables.status.get(self.code) in packaged
-        return _is_for_medicare(self.claim) and not is_packaged and bool(_rule("nothing_wasted_modifier", self.day))
+        return _is_for_medicare(self.claim) and not is_packaged
 
     def _draft(
         self,
@@ -287,7 +318,7 @@ def _ndc_quantity(first: Billed, amount: Decimal) -> Decimal | None:
         found = amount / content if content else None
     else:
         found = amount_in(measure, NDC_MEASURES[billing.ndc_unit], billing)
-    return found.quantize(THOUSANDTH, ROUND_HALF_UP).normalize() if found is not None else None
+    return (found.quantize(THOUSANDTH, ROUND_HALF_UP).normalize() or None) if found is not None else None
 
 
 def _needs_ndc(claim: Claim) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
@@ -29,16 +29,6 @@ class DrugLineRules:
     self_administered_revenue_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class DrugUnits:
-    """Units and modifiers of the line of what was given, and of the line of what was discarded; 0 is no line."""
-
-    units: int
-    modifiers: tuple[str, ...]
-    wasted_units: int
-    wasted_modifiers: tuple[str, ...]
-
-
 def is_unclassified(code: str, day: date) -> bool:
     """Say whether a code is one for drugs that have none of their own."""
     return code in dated_rules(DrugLineRules)["unclassified_codes"].on(day)
@@ -53,28 +43,38 @@ def billing_units(doses: Iterable[Decimal], unit: Decimal) -> int:
     return int((sum(doses, Decimal()) / unit).to_integral_value(ROUND_CEILING))
 
 
-def units_given_and_wasted(dose: Decimal, unit: Decimal, opened: Decimal, day: date, policy: Policy) -> DrugUnits:
-    """Return the units of a dose out of single-dose containers.
+def wasted_units(amounts: Sequence[tuple[Decimal, Decimal]], unit: Decimal) -> list[int]:
+    """Return the units discarded of each kind of container of one drug and date.
 
     Args:
-        dose: what was given, in the unit's measure.
+        amounts: of each kind, what was given and what the opened containers held; at least what was given.
         unit: what one billing unit covers.
-        opened: what the opened containers held; at least the dose.
-        day: the date of service.
-        policy: decides the modifier when one billing unit covers dose and waste.
 
-    Given and discarded together never exceed what the containers held. Source: CGS 2023 on discarded drugs.
+    Rounded once over all, like what was given, so that both together never exceed what the containers held; a kind has
+    a unit as soon as what was discarded so far fills it. Source: CGS 2023 on discarded drugs.
     """
-    assert opened >= dose > 0
-    rules = dated_rules(DrugLineRules)
-    given = billing_units([dose], unit)
-    wasted = max(0, int(opened // unit) - given)
-    if wasted:
-        return DrugUnits(given, (), wasted, (rules["wasted_modifier"].on(day),))
-    nothing_wasted = rules["nothing_wasted_modifier"].on(day)
-    if opened > dose and policy.zero_waste_unit_mod == "none":
-        nothing_wasted = ""
-    return DrugUnits(given, (nothing_wasted,) if nothing_wasted else (), 0, ())
+    assert all(opened >= dose for dose, opened in amounts)
+    held = sum((opened for _, opened in amounts), Decimal())
+    left = max(0, int(held // unit) - billing_units((dose for dose, _ in amounts), unit))
+    found: list[int] = []
+    discarded = Decimal()
+    for dose, opened in amounts:
+        discarded += opened - dose
+        found.append(min(left, int(discarded // unit)) - sum(found))
+    return found
+
+
+def given_modifiers(wasted: int, day: date, policy: Policy, *, is_emptied: bool) -> tuple[str, ...]:
+    """Return the modifiers of what was given out of single-dose containers.
+
+    Args:
+        wasted: units with a line of their own.
+        is_emptied: nothing was discarded at all; else the last billing unit covers it, and the policy decides.
+    """
+    nothing_wasted = dated_rules(DrugLineRules)["nothing_wasted_modifier"].on(day)
+    if wasted or not nothing_wasted or (not is_emptied and policy.zero_waste_unit_mod == "none"):
+        return ()
+    return (nothing_wasted,)
 
 
 def discount_modifiers(day: date, policy: Policy) -> tuple[str, ...]:

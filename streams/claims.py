@@ -259,7 +259,7 @@ def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: codin
     encounter = closed.encounter
     content: Line = records.to_builtins(line)
     of_drugs, billed = content.pop("drug_line_ids"), content.pop("billed")
-    more = {"drug_line_ids": of_drugs} if of_drugs else {"hcpcs": line.code, **billed} if billed else {}
+    more = {"drug_line_ids": of_drugs} if of_drugs else _billed(line.code, line.billed, billed) if line.billed else {}
     return {
         "claim_line_id": content.pop("claim_line_id"),
         "claim_set_id": coded.claim_set_id,
@@ -281,6 +281,17 @@ def wire_line(closed: ClosedEncounter, coded: coding.CodedEncounter, line: codin
         "policy": coded.policy,
         "coded_at": now,
         **more,
+    }
+
+
+def _billed(code: str, billed: coding.BilledDrug, content: Line) -> Line:
+    """What the line of a drug says besides. Amounts are digits and a point: a biller does not read 1E+2."""
+    measures = {"dose": billed.dose, "waste": billed.waste}
+    return {
+        "hcpcs": code,
+        **content,
+        "ndc_quantity": None if billed.ndc_quantity is None else f"{billed.ndc_quantity:f}",
+        **{name: {"amount": f"{one.amount:f}", "unit": one.unit} for name, one in measures.items()},
     }
 
 

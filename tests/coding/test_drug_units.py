@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coding import Measure, Setting, code_encounter, default_formulary, load_policy
-from coding.drug_units import billing_units, discount_modifiers, smallest_opened, units_given_and_wasted
+from coding.drug_units import billing_units, discount_modifiers, given_modifiers, smallest_opened, wasted_units
 from tests.coding import build
 
 TODAY = date(2025, 1, 6)
@@ -17,36 +17,38 @@ MEDICARE = load_policy(Setting.FACILITY, "medicare")
 
 
 def units(dose, unit, opened, day=TODAY, policy=MEDICARE):
-    found = units_given_and_wasted(Decimal(dose), Decimal(unit), Decimal(opened), day, policy)
-    return found.units, found.modifiers, found.wasted_units, found.wasted_modifiers
+    """Units given, their modifiers, units wasted."""
+    (wasted,) = wasted_units([(Decimal(dose), Decimal(opened))], Decimal(unit))
+    modifiers = given_modifiers(wasted, day, policy, is_emptied=Decimal(opened) == Decimal(dose))
+    return billing_units([Decimal(dose)], Decimal(unit)), modifiers, wasted
 
 
 def test_305_mg_out_of_four_vials_of_100_mg():
-    assert units("305", "10", "400") == (31, (), 9, ("JW",))
+    assert units("305", "10", "400") == (31, (), 9)
 
 
 def test_nothing_discarded_says_so():
-    assert units("400", "10", "400") == (40, ("JZ",), 0, ())
+    assert units("400", "10", "400") == (40, ("JZ",), 0)
 
 
 def test_before_the_modifier_it_did_not():
-    assert units("400", "10", "400", date(2023, 6, 30)) == (40, (), 0, ())
+    assert units("400", "10", "400", date(2023, 6, 30)) == (40, (), 0)
 
 
 def test_small_doses_units_and_containers_are_counted_too():
-    assert units("0.5", "0.5", "1") == (1, (), 1, ("JW",))
+    assert units("0.5", "0.5", "1") == (1, (), 1)
     assert smallest_opened(Decimal("0.5"), [Decimal("0.4")]) == Decimal("0.8")
 
 
 def test_nothing_wasted_says_so_also_where_one_unit_that_covers_waste_is_silent():
     silent = load_policy(Setting.FACILITY, "medicare", {"zero_waste_unit_mod": "none"})
-    assert units("400", "10", "400", policy=silent) == (40, ("JZ",), 0, ())
+    assert units("400", "10", "400", policy=silent) == (40, ("JZ",), 0)
 
 
 def test_one_unit_that_covers_dose_and_waste_is_one_line():
     silent = load_policy(Setting.FACILITY, "medicare", {"zero_waste_unit_mod": "none"})
-    assert units("75", "100", "100") == (1, ("JZ",), 0, ())
-    assert units("75", "100", "100", policy=silent) == (1, (), 0, ())
+    assert units("75", "100", "100") == (1, ("JZ",), 0)
+    assert units("75", "100", "100", policy=silent) == (1, (), 0)
 
 
 @pytest.mark.parametrize(("doses", "expected"), [(["305"], 31), (["300"], 30), (["155", "150"], 31), (["0.5"], 1)])
@@ -92,12 +94,21 @@ def test_units_of_a_date_cover_what_was_given_and_less_than_one_unit_more(doses,
 @given(dose=AMOUNTS, unit=UNITS, sizes=SIZES)
 def test_given_and_discarded_are_what_was_opened_within_a_unit(dose, unit, sizes):
     opened = smallest_opened(dose, sizes)
-    found = units_given_and_wasted(dose, unit, opened, TODAY, MEDICARE)
-    billed = (found.units + found.wasted_units) * unit
-    assert found.wasted_units >= 0
+    (wasted,) = wasted_units([(dose, opened)], unit)
+    billed = (billing_units([dose], unit) + wasted) * unit
+    assert wasted >= 0
     assert opened - unit < billed < max(opened, dose + unit) + unit
-    assert found.wasted_units == 0 or billed <= opened  # never more than the containers held
-    assert bool(found.modifiers) == (found.wasted_units == 0)
+    assert wasted == 0 or billed <= opened  # never more than the containers held
+    assert bool(given_modifiers(wasted, TODAY, MEDICARE, is_emptied=opened == dose)) == (wasted == 0)
+
+
+@given(amounts=st.lists(st.tuples(AMOUNTS, st.just(Decimal(0)) | AMOUNTS), min_size=1, max_size=4), unit=UNITS)
+def test_units_wasted_of_several_kinds_of_containers_are_those_of_all_together(amounts, unit):
+    opened = [(dose, dose + waste) for dose, waste in amounts]
+    found = wasted_units(opened, unit)
+    assert [sum(found)] == wasted_units([tuple(map(sum, zip(*opened, strict=True)))], unit)
+    assert min(found) >= 0
+    assert not any(units for units, (_, waste) in zip(found, amounts, strict=True) if not waste)
 
 
 @given(dose=AMOUNTS, sizes=SIZES)

@@ -73,6 +73,19 @@ def test_dose_package_lot_and_waste_reach_the_drug_lines(run):
     assert findings == []
 
 
+@pytest.mark.parametrize(
+    ("dose", "unit", "said"),
+    [("1000|mg", "10 mg", ("1000", "100")), ("1|g", "10 mcg", ("1000000", "100")), ("0.0000001|g", "1 g", None)],
+)
+def test_amounts_are_digits_and_a_point_and_never_an_exponent(run, tmp_path, dose, unit, said):
+    (tmp_path / "formulary.csv").write_text(FORMULARY.replace("10 mg,", f"{unit},", 1))
+    schema = json.loads(resources.files("streams.schemas").joinpath("claim_line.schema.json").read_text())
+    lines, _ = run(INFUSION.replace("305|mg", dose).replace("95 mg", "0 mg"))
+    (drug,) = (line for line in lines if line["role"] == "drug")
+    Draft202012Validator(schema).validate(drug)
+    assert (drug["dose"]["amount"], drug["ndc_quantity"]) == (said or ("0.0000001", None))
+
+
 def test_administration_and_drug_lines_point_at_each_other(run):
     lines, _ = run(INFUSION)
     drugs = [line["claim_line_id"] for line in lines if line["role"] == "drug"]
