@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import click
 
+from streams.log import withhold_texts
 from streams.settings import SettingsError
 
 # In the order a new user would meet them.
@@ -63,6 +64,7 @@ def dripcode() -> None:
 
 def main() -> None:
     """The entry point. A setting that cannot be used is exit 2, as an argument that cannot be used is."""
+    withhold_texts()
     try:
         dripcode()
     except SettingsError as wrong:

@@ -1,8 +1,11 @@
 """Log lines: as text and as JSON, without stacks for errors that explain themselves, and never what a message holds."""
 
+import asyncio
 import json
 import logging
 import logging.config
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +50,58 @@ def test_an_error_that_explains_itself_is_logged_without_its_stack(capsys: pytes
     except ValueError:
         log.exception("ended")
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_text_of_an_error_that_may_quote_a_message_is_withheld(capsys: pytest.CaptureFixture[str]) -> None:
+    log = configure("text")
+    name, number = "SYNTHETIC^PATIENT", "SYN0000001"
+    try:
+        try:
+            int(name)
+        except ValueError as wrong:
+            raise KeyError(number) from wrong
+    except KeyError as wrong:
+        log.exception("crashed: %s", wrong)
+        log.error("crashed: %(why)s", {"why": wrong})
+    try:
+        raise ExceptionGroup(name, [ValueError(number), OSError(28, "No space left on device")])
+    except ExceptionGroup:
+        log.exception("crashed")
+    said = capsys.readouterr().err
+    assert "SYN" not in said
+    assert "crashed: KeyError\n" in said
+    assert said.index("ValueError\n") < said.index("which led to") < said.index("\nKeyError\n")
+    assert "test_log.py" in said
+    assert "No space left on device" in said, "what tells of the machine is told"
+
+
+def test_asyncio_does_not_quote_what_a_callback_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text")
+
+    def callback(data: bytes) -> None:
+        raise ValueError(data)
+
+    async def work() -> None:
+        asyncio.get_running_loop().call_soon(callback, b"SYN0000001")
+        await asyncio.sleep(0)
+
+    asyncio.run(work())
+    said = capsys.readouterr().err
+    assert "a callback or task failed" in said
+    assert "ValueError" in said
+    assert "SYN" not in said
+
+
+def test_a_process_that_ends_by_an_error_tells_its_kind_and_place() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from streams.log import withhold_texts as w; w(); int('SYNTHETIC')"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "ValueError"
+    assert 'File "<string>", line 1' in done.stderr
 
 
 def test_nothing_of_a_message_is_logged_when_reading_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
