@@ -16,8 +16,8 @@ def open_shelf(settings: Settings) -> Shelf:
         return SqliteShelf(settings.data_dir / "pages.db")
     password, ca = settings.redis_password_file, settings.redis_ca
     for name, path in (("redis_password_file", password), ("redis_ca", ca)):
-        if path and not Path(path).is_file():
-            raise SettingsError(f"setting {name!r}: there is no file {path}")
+        if path:
+            _check_readable(name, Path(path))
     try:
         return RedisShelf.connect(
             settings.redis,
@@ -30,3 +30,10 @@ def open_shelf(settings: Settings) -> Shelf:
             "setting 'redis' must be redis://[USER@]HOST:PORT/DB, or rediss:// for TLS; the password belongs into "
             "the file named by redis_password_file"
         ) from None
+
+
+def _check_readable(name: str, path: Path) -> None:
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"setting {name!r}: {path} cannot be read") from None

@@ -1,5 +1,6 @@
 """A Redis server that keeps nothing on disk."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
@@ -10,8 +11,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.servers.certificates import Authority
 from tests.servers.ports import free_port
 from tests.servers.process import ServerProcess
+
+_SHIPPED = Path(__file__).parents[2] / "deploy/redis"
 
 
 class RedisServer:
@@ -69,6 +73,52 @@ class RedisServer:
         with redis.Redis(port=self.port, socket_timeout=2, retry=at_once) as client:
             try:
                 return bool(client.ping())
+            except redis.ConnectionError:
+                return False
+
+
+class TlsRedisServer(RedisServer):
+    """A server as deploy/redis/redis.conf says: TLS alone, and one user of its ACL file."""
+
+    def __init__(self, folder: Path, authority: Authority, password: str) -> None:
+        self.authority = authority
+        self._password = password
+        super().__init__(folder)
+
+    @property
+    def url(self) -> str:
+        return f"rediss://dripcode@127.0.0.1:{self.port}/0"
+
+    def _command(self, folder: Path, options: Sequence[str]) -> list[str]:
+        identity = self.authority.issue("redis", ["127.0.0.1"])
+        digest = hashlib.sha256(self._password.encode()).hexdigest()
+        users = folder / "redis.acl"
+        users.write_text((_SHIPPED / "redis.acl.example").read_text().replace("SHA256-OF-THE-PASSWORD", digest))
+        here = {
+            "--tls-port": str(self.port),
+            "--tls-cert-file": identity.certificate,
+            "--tls-key-file": identity.key,
+            "--tls-ca-cert-file": self.authority.file,
+            "--aclfile": str(users),
+            "--bind": "127.0.0.1",
+            "--dir": str(folder),
+        }
+        return [
+            "redis-server",
+            str(_SHIPPED / "redis.conf"),
+            *(word for pair in here.items() for word in pair),
+            *options,
+        ]
+
+    def _answers(self) -> bool:
+        """Whether it asks who is there: only its user may ping."""
+        at_once = Retry(NoBackoff(), retries=0)
+        asking = {"port": self.port, "ssl": True, "ssl_ca_certs": self.authority.file, "protocol": 2}
+        with redis.Redis(host="127.0.0.1", socket_timeout=2, retry=at_once, **asking) as client:
+            try:
+                return bool(client.ping())
+            except redis.AuthenticationError:
+                return True
             except redis.ConnectionError:
                 return False
 
