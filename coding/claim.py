@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from coding.encounter import Drug, Measure
-from coding.frozen import frozen_by_name
+from coding.frozen import frozen, frozen_by_name
 
 
 class Status(StrEnum):
@@ -56,7 +56,7 @@ class Reason:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeAtStake:
     """A code and the units of it that depend on a finding."""
 
@@ -78,7 +78,7 @@ class BilledDrug:
     lots: tuple[str, ...]
 
 
-@frozen_by_name
+@frozen
 class ClaimLine:
     """A code with units, modifiers and reasons. `claim_line_id` depends on the content alone."""
 
@@ -102,7 +102,7 @@ class ClaimLine:
     billed: BilledDrug | None = None  # of a drug's own line
 
 
-@frozen_by_name
+@frozen
 class Finding:
     """Something a person must look at. `kind` is an id of the published list in coding/data/findings.toml."""
 

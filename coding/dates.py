@@ -11,12 +11,14 @@ from coding.errors import RuleError
 MICROSECOND = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1) // MICROSECOND  # microseconds
 MINUTE = 60 * SECOND
+DAY = timedelta(days=1) // MICROSECOND
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def instant(moment: datetime) -> int:
     """Return the microseconds from 1970 to an aware moment, so that clock changes cannot shift a duration."""
-    return int(moment.timestamp()) * SECOND + moment.microsecond
+    since = moment - EPOCH
+    return since.days * DAY + since.seconds * SECOND + since.microseconds
 
 
 def moment_of(at: int, zone: tzinfo | None) -> datetime:

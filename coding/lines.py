@@ -99,23 +99,23 @@ def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
     numbers = f"{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}"
     content = "\x1f".join((told.encounter_id, numbers, site, code, status, *modifiers, *ids))
     ordinal = told.seen[content] = told.seen.get(content, 0) + 1
-    return ClaimLine(
-        claim_line_id=short_id(content if ordinal == 1 else f"{content}\x1e{ordinal}"),
-        status=status,
-        service_date=day,
-        code=code,
-        code_system=entry.code_system,
-        modifiers=modifiers,
-        units=draft.units,
-        service_family=entry.family,
-        role=draft.role,
-        access_site=first.access_site or told.sites.get(site, site),
-        drug=first.drug,
-        minutes=draft.minutes,
-        administration_ids=ids,
-        message_control_ids=_controls(ids, told.controls),
-        reasons=draft.reasons,
-        findings=tuple([told.findings[one] for one in about]) if about else (),
+    return ClaimLine(  # by position: by name it takes three times as long
+        short_id(content if ordinal == 1 else f"{content}\x1e{ordinal}"),
+        status,
+        day,
+        code,
+        entry.code_system,
+        modifiers,
+        draft.units,
+        entry.family,
+        draft.role,
+        first.access_site or told.sites.get(site, site),
+        first.drug,
+        draft.minutes,
+        ids,
+        _controls(ids, told.controls),
+        draft.reasons,
+        tuple([told.findings[one] for one in about]) if about else (),
     )
 
 
@@ -213,15 +213,8 @@ def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], c
     """Return one finding."""
     kind, ids = about
     known = kind_named(kind)
-    return Finding(
-        finding_id=short_id(encounter_id, kind, *ids),
-        kind=kind,
-        severity=known.severity,
-        administration_ids=ids,
-        message_control_ids=_controls(ids, controls),
-        text=known.text,
-        codes_at_stake=tuple(at_stake),
-    )
+    finding_id, messages = short_id(encounter_id, kind, *ids), _controls(ids, controls)
+    return Finding(finding_id, kind, known.severity, ids, messages, known.text, tuple(at_stake))
 
 
 def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
