@@ -113,8 +113,10 @@ class TlsRedisServer(RedisServer):
     def _answers(self) -> bool:
         """Whether it asks who is there: only its user may ping."""
         at_once = Retry(NoBackoff(), retries=0)
-        asking = {"port": self.port, "ssl": True, "ssl_ca_certs": self.authority.file, "protocol": 2}
-        with redis.Redis(host="127.0.0.1", socket_timeout=2, retry=at_once, **asking) as client:
+        client = redis.Redis(
+            "127.0.0.1", self.port, ssl=True, ssl_ca_certs=self.authority.file, socket_timeout=2, retry=at_once
+        )
+        with client:
             try:
                 return bool(client.ping())
             except redis.AuthenticationError:
