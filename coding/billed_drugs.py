@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -92,7 +92,8 @@ def of_administration(
         drug_class = product.drug_class if product else DrugClass.THERAPEUTIC
         recorded = _recorded(administration, place, len(drugs))
         unit = billing.unit or _unit_of(code, tables)
-        if is_unclassified(code, day):  # told in the unit that it was charted in, and counted as one
+        is_taken = drug_class is DrugClass.SELF_ADMINISTERED or administration.route in BY_MOUTH_OR_SKIN
+        if is_unclassified(code, day) or (is_taken and unit is None):  # told as charted, and counted as one
             unit = Measure(Decimal(1), recorded.unit if recorded else "")
         dose, of_dose = _dose(recorded, billing, unit)
         waste, of_waste = _waste(administration.waste if len(drugs) == 1 else None, billing, unit)
@@ -104,7 +105,7 @@ def of_administration(
             code,
             ndc,
             FAMILIES.get(drug_class, Family.THERAPEUTIC),
-            drug_class is DrugClass.SELF_ADMINISTERED or administration.route in BY_MOUTH_OR_SKIN,
+            is_taken,
             day,
             unit,
             dose,
@@ -166,6 +167,20 @@ def _waste(waste: Measure | None, billing: Billing, unit: Measure | None) -> tup
         return Decimal(), ()
     amount = amount_in(waste, unit.unit, billing)
     return amount, () if amount is not None else ("WASTE_UNIT_NOT_CONVERTIBLE",)
+
+
+def in_one_unit(group: Sequence[Billed]) -> list[Billed]:
+    """Return drugs that are told as charted in the unit of the first; a dose that does not convert is not told."""
+    wanted = next((one.unit for one in group if one.unit is not None), None)
+    return [_in_unit_of(wanted, one) for one in group]
+
+
+def _in_unit_of(wanted: Measure | None, one: Billed) -> Billed:
+    if wanted is None or one.unit is None or one.dose is None or one.unit.unit == wanted.unit:
+        return one
+    dose = amount_in(Measure(one.dose, one.unit.unit), wanted.unit, one.billing)
+    flags = one.flags if dose is not None else (*one.flags, "DOSE_UNIT_NOT_CONVERTIBLE")
+    return replace(one, unit=wanted, dose=dose, flags=flags)
 
 
 def amount_in(measure: Measure, word: str, billing: Billing) -> Decimal | None:

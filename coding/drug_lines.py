@@ -10,7 +10,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
-from coding.billed_drugs import Billed, amount_in
+from coding.billed_drugs import Billed, amount_in, in_one_unit
 from coding.claim import CodeAtStake, Family, Reason
 from coding.contest import Claim
 from coding.drug_units import (
@@ -22,6 +22,7 @@ from coding.drug_units import (
     smallest_opened,
     wasted_units,
 )
+from coding.drugs import ingredient_name
 from coding.encounter import Drug, Measure
 from coding.measures import in_unit
 from coding.rules import dated_rules
@@ -58,22 +59,36 @@ AtStake = tuple[Note, CodeAtStake]
 
 def drug_lines(billed: Sequence[Billed], claim: Claim) -> tuple[list[DrugDraft], list[AtStake]]:
     """Return the lines of the drugs, and the findings of those whose units cannot be told, with their codes."""
-    groups: dict[tuple[date, str, bool], list[Billed]] = {}
+    groups: dict[tuple[date, str, bool, str], list[Billed]] = {}
     for one in billed:
-        groups.setdefault((one.service_date, one.code, one.is_self_administered), []).append(one)
+        key = (one.service_date, one.code, one.is_self_administered, _named(one, claim))
+        groups.setdefault(key, []).append(one)
     drafts: list[DrugDraft] = []
     untold: list[AtStake] = []
-    for (day, code, is_self_administered), group in sorted(groups.items(), key=lambda item: item[0]):
-        if is_self_administered and _is_for_medicare(claim) and not claim.is_office:
+    for (day, code, is_self_administered, _), group in sorted(groups.items(), key=lambda item: item[0]):
+        if is_self_administered and _is_noncovered(claim):
             drafts += _noncovered(day, group, claim)
             continue
-        known = [one for one in group if one.dose is not None or is_unclassified(code, day)]
-        flagged = tuple(Note(flag, (one.administration.administration_id,)) for one in group for flag in one.flags)
+        is_shared = is_unclassified(code, day)
+        ones = in_one_unit(group) if is_shared else group
+        known = [one for one in ones if one.dose is not None or is_shared]
+        flagged = tuple(Note(flag, (one.administration.administration_id,)) for one in ones for flag in one.flags)
         if known and code:
             drafts += _Lines(code, day, known, flagged, claim).written()
         else:
             untold += [(note, CodeAtStake(code, 0)) for note in flagged]
     return drafts, untold
+
+
+def _named(one: Billed, claim: Claim) -> str:
+    """Return what tells drugs of one code apart: those of a code of their own not at all."""
+    is_shared = is_unclassified(one.code, one.service_date) or (one.is_self_administered and _is_noncovered(claim))
+    return (ingredient_name(one.drug.name) or one.drug.code.casefold()) if is_shared else ""
+
+
+def _is_noncovered(claim: Claim) -> bool:
+    """Say whether self-administered drugs are told as not covered: of Medicare's outpatients of a hospital."""
+    return _is_for_medicare(claim) and not claim.is_office
 
 
 def _rule(name: str, day: date) -> str:
@@ -93,8 +108,8 @@ def _noncovered(day: date, group: Sequence[Billed], claim: Claim) -> list[DrugDr
     """Return the one line of self-administered drugs of a kind: not covered, one unit each. Source: HCPro, A9270-GY."""
     if claim.policy.self_administered_lines == "off":
         return []
-    code, first = _rule("self_administered_code", day), group[0]
-    dose = sum((one.dose for one in group if one.dose is not None), Decimal())
+    code, group = _rule("self_administered_code", day), in_one_unit(group)
+    first, dose = group[0], _sum(one.dose for one in group)
     unit = first.unit.unit if first.unit else ""
     return [
         DrugDraft(

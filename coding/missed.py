@@ -57,13 +57,15 @@ def _of_order(
 ) -> Finding:
     """Return one finding about an order, pointing at what was given for it."""
     known, encounter_id = kind_named(kind), claim.encounter.encounter_id
+    name = order.drug.name or order.drug.code
+    drug = f": {name}" if name else ""
     return Finding(
         finding_id=short_id(encounter_id, kind, *order.numbers),
         kind=kind,
         severity=known.severity,
         administration_ids=tuple(sorted({one.administration_id for one in given})),
         message_control_ids=order.message_control_ids,
-        text=known.text,
+        text=f"{known.text} Order {', '.join(order.numbers)}{drug}.",
         codes_at_stake=tuple(at_stake),
     )
 

@@ -14,11 +14,14 @@ from coding.drug_units import billing_units, is_unclassified
 from coding.drugs import Formulary
 from coding.encounter import Administration, DrugOrder, Method, Route
 from coding.held import Standing, codes_of
+from coding.hours import additional_hours
 from coding.identify import identity_of, identity_of_mix
+from coding.neighbours import has_own_code
 from coding.services import Draft, Given, Identity, Technique
 from coding.standalone import BY_CLASS, BY_VEIN
+from coding.stretches import minutes_of
 from coding.times import BY_HAND
-from coding.under_skin import injection_code
+from coding.under_skin import injection_code, is_skin_infusion
 
 INTO_TISSUE = {Route.INTRAMUSCULAR, Route.SUBCUTANEOUS}
 
@@ -46,16 +49,27 @@ def service_codes(
     """
     mix = identity_of_mix(one, formulary, claim.policy) if one.components else None
     identity = mix or identity_of(one.drug, formulary, claim.policy)
-    if excluded(one, identity, claim.policy) or identity.drug_class in BY_CLASS or identity.tag:
-        return ()
     by_vein = [draft for draft in drafts if draft.service.given[0].administration.route in BY_VEIN]
     site = by_vein[0].service.site if by_vein else ""
     given = Given(one, ("",), identity, identity.family, _stretches(one, identity, claim), 0, None, None, site, ())
-    if one.route in INTO_TISSUE and one.method is not Method.INFUSION:
+    if excluded(one, identity, claim.policy) or identity.drug_class in BY_CLASS or has_own_code(given):
+        return ()
+    if is_skin_infusion(given):
+        return _skin_infusion(given, claim)
+    if one.route in INTO_TISSUE:
         return (CodeAtStake(injection_code(given, claim)[0], 1),)
     if one.route not in BY_VEIN or not (given.stretches or one.method in BY_HAND):
         return ()
     return tuple(CodeAtStake(code, units) for code, units, _ in codes_of(given, _standing(by_vein), claim))
+
+
+def _skin_infusion(given: Given, claim: Claim) -> tuple[CodeAtStake, ...]:
+    """Return the codes of an infusion under the skin."""
+    rules, minutes = claim.rules.subcutaneous, minutes_of(given.stretches)
+    if minutes < rules.initial_minutes_min:
+        return (CodeAtStake(injection_code(given, claim)[0], 1),)
+    first, hours = CodeAtStake(rules.initial_code, 1), additional_hours(minutes, rules.additional_minutes_min)
+    return (first, CodeAtStake(rules.additional_code, hours)) if hours else (first,)
 
 
 def drug_codes(order: DrugOrder, day: date, formulary: Formulary, claim: Claim) -> Iterator[CodeAtStake]:

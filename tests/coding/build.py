@@ -29,6 +29,7 @@ WAYS = {  # a way: its route, what was recorded as the method, the device
     "im": (Route.INTRAMUSCULAR, Method.INJECTION, Device.NONE),
     "im_infusion": (Route.INTRAMUSCULAR, Method.INFUSION, Device.NONE),
     "sc": (Route.SUBCUTANEOUS, Method.INJECTION, Device.NONE),
+    "sc_infusion": (Route.SUBCUTANEOUS, Method.INFUSION, Device.NONE),
     "sc_pump": (Route.SUBCUTANEOUS, Method.UNKNOWN, Device.PUMP),
     "on_body": (Route.SUBCUTANEOUS, Method.INJECTION, Device.ON_BODY_INJECTOR),
     "ia_push": (Route.INTRA_ARTERIAL, Method.PUSH, Device.NONE),

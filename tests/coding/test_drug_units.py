@@ -27,6 +27,10 @@ def test_305_mg_out_of_four_vials_of_100_mg():
     assert units("305", "10", "400") == (31, (), 9)
 
 
+def test_what_rounding_up_the_dose_has_used_is_not_billed_as_waste():
+    assert wasted_units([(Decimal("95.5"), Decimal("105.5"))], Decimal(10)) == [0]
+
+
 def test_nothing_discarded_says_so():
     assert units("400", "10", "400") == (40, ("JZ",), 0)
 
@@ -58,7 +62,12 @@ def test_doses_of_a_date_are_added_then_rounded_up_once(doses, expected):
 
 @pytest.mark.parametrize(
     ("dose", "sizes", "opened"),
-    [("300", ["100", "400"], "300"), ("305", ["100", "400"], "400"), ("450", ["400"], "800")],
+    [
+        ("300", ["100", "400"], "300"),
+        ("240", ["100", "250"], "250"),
+        ("305", ["100", "400"], "400"),
+        ("450", ["400"], "800"),
+    ],
 )
 def test_the_smallest_choice_of_containers_counts(dose, sizes, opened):
     assert smallest_opened(Decimal(dose), map(Decimal, sizes)) == Decimal(opened)

@@ -112,6 +112,7 @@ def test_the_drugs_of_a_mixture_have_their_own_doses(run):
 def test_an_order_that_nothing_was_charted_for_is_told_with_its_message(run):
     _, findings = run(INFUSION, ORDER)
     assert [(one["kind"], one["message_control_ids"]) for one in findings] == [("ORDER_NOT_GIVEN", ["C3"])]
+    assert findings[0]["text"].endswith("Make sure that nothing was given. Order FIL3, ORD3: ondansetron.")
     assert findings[0]["codes_at_stake"] == [{"code": "J2405", "units": 4}]  # the way is not ordered: no service
     stopped = ORDER.replace("ORC|NW", "ORC|DC").replace("|C3|", "|C4|")
     assert run(INFUSION, ORDER, stopped)[1] == []
