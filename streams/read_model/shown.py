@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -39,11 +40,27 @@ class ClaimSet(msgspec.Struct):
         return {key: line for key, line in self.lines.items() if line["action"] == "add"}
 
 
+class _Drug(msgspec.Struct):
+    code: str = ""
+    name: str = ""
+
+
+class _Given(msgspec.Struct):
+    administration_id: str
+    drug: _Drug
+
+
 class Where(msgspec.Struct):
-    """Where to ask about an encounter, of its snapshot."""
+    """Where to ask about an encounter, and for what drugs, of its snapshot."""
 
     facility: str = ""
     location: str = ""
+    administrations: list[_Given] = []
+
+    def drugs(self, administration_ids: Collection[str]) -> list[str]:
+        """What was given by these administrations, each drug once."""
+        given = [one for one in self.administrations if one.administration_id in administration_ids]
+        return list(dict.fromkeys(one.drug.name or one.drug.code for one in given))
 
     @property
     def unit(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,7 @@ _STYLE = Style(
 )
 _LABELS_MOST = 4
 _ROWS_MOST = 20  # of the table beside a chart
+_SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)  # pygal's own settings, of no use without its script
 _HIGHEST_LEAST = 4  # of the axis, so that one message is no mountain
 _DASHES = ("none", "7,4", "2,4")  # so that colour is not the only sign
 
@@ -67,6 +69,7 @@ def lines_chart(series: Series, title: str, *, seconds: bool = False) -> str:
     highest = max((value for values in series.values() for _, value in values if value is not None), default=0.0)
     chart.range = (0, max(highest, _HIGHEST_LEAST))
     drawn: str = chart.render(is_unicode=True)
+    drawn = _SCRIPT.sub("", drawn)
     return drawn.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
 
 

@@ -116,7 +116,7 @@ async def _encounter(request: web.Request, encounter_id: str, problem: str = "")
     without_stop = {
         identity
         for finding in shown.waiting
-        if "stopped" in show.missing(finding["kind"])
+        if "stop" in show.missing(finding["kind"])
         for identity in finding["administration_ids"]
     }
     return show.page(

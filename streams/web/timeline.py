@@ -130,8 +130,9 @@ def timeline_of(
 
 
 def _order(runs: Sequence[_Times]) -> tuple[bool, float]:
-    """By the first time; what has none comes last."""
-    return not runs, min((at.timestamp() for run in runs for at in run if at), default=0.0)
+    """By where the first bar begins; what has none comes last."""
+    begins = [at.timestamp() for start, stop in runs if (at := start or stop)]
+    return not begins, min(begins, default=0.0)
 
 
 def _bar(axis: _Axis, run: _Times, kind: str) -> Bar:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, TypeVar
@@ -14,16 +15,38 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from streams.claims import newest_sets
-from streams.demo.hospital_day import hospital_day
+from streams.demo.hospital_day import Sent, hospital_day
 from streams.demo.stage import DEMO_PATIENCE, Stage
 from streams.mllp_client import send_all
 from streams.read_model.opening import open_shelf
+from streams.settings import Settings
 from tests.servers.chromium import ARGUMENTS, chromium
 from tests.streams.brokers import EmbeddedBroker
 
 _T = TypeVar("_T")
 
-DAY = [message.text for message in hospital_day(1, 40, date(2026, 3, 2))]
+# What a page may only show as text: in the encounter, control, order and patient ids, sender, unit and drug.
+CANARY = {
+    b"V9000001-0": b"<u>CTRL",
+    b"V9000001": b'"><img src=x onerror=canary()>',
+    b"SYN9000001": b"SYN<s>9",
+    b"ORD900000101": b"ORD<s>1",
+    b"INFMAR": b"<u>MAR",
+    b"INFUSION": b"<u>UNIT",
+    b"immune globulin (IVIG) 30 g": b"<script>canary()</script>",
+    b"|20260302100000-0500|SYN1024": b"||SYN1024",  # its stop is missing
+}
+
+
+def _canaries(messages: Sequence[Sent]) -> list[bytes]:
+    found = [message.text for message in messages if message.encounter_id == "V9000001"]
+    for plain, canary in CANARY.items():
+        found = [text.replace(plain, canary) for text in found]
+    return found
+
+
+_SENT = hospital_day(1, 40, date(2026, 3, 2))
+DAY = [*(message.text for message in _SENT), *_canaries(_SENT)]
 
 
 def aside(call: Callable[[], _T]) -> _T:
@@ -32,12 +55,27 @@ def aside(call: Callable[[], _T]) -> _T:
         return thread.submit(call).result()
 
 
+def agree(look: Callable[[], _T], expected: Callable[[], _T], patience: float = 15.0) -> None:
+    """Both say the same, at the latest after a while: pages follow the topics."""
+    until = time.monotonic() + patience
+    while (said := look()) != (true := expected()):
+        if time.monotonic() > until:
+            assert said == true
+        time.sleep(0.3)
+
+
+def number(text: str) -> int:
+    """A number as a page writes it."""
+    return int(re.sub(r"[^\d-]", "", text))
+
+
 class Site:
     """The processes of a site, its broker, and where its pages are."""
 
-    def __init__(self, stage: Stage, broker: EmbeddedBroker) -> None:
+    def __init__(self, stage: Stage, broker: EmbeddedBroker, settings: Settings | None = None) -> None:
         self.stage = stage
         self.broker = broker
+        self.settings = settings or broker.settings
 
     @property
     def page(self) -> str:
@@ -65,7 +103,7 @@ class Site:
         """The ids of the lines that the read model has."""
 
         async def look() -> set[str]:
-            shelf = open_shelf(self.broker.settings)
+            shelf = open_shelf(self.settings)
             found = {key for key, _ in await shelf.ranked("line", "recent", 100_000)}
             await shelf.close()
             return found
