@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from typing import Any
 
@@ -20,7 +22,7 @@ from streams.site import coder_of
 
 log = logging.getLogger("dripcode.worker")
 
-# A worker that is ending may hang on a broker that is gone; its supervisor is waiting to start the next.
+# A worker that is ending may hang on a broker or a disk; its supervisor is waiting to start the next.
 SHUTDOWN_SECONDS = 20.0
 
 
@@ -80,4 +82,15 @@ def run_worker(settings: Settings) -> None:
         override_logging=True,
         redirect_stdouts=False,
     )
+    threading.Thread(target=_bound_the_end, args=(app, faust_worker), daemon=True).start()
     faust_worker.execute_from_commandline()
+
+
+def _bound_the_end(*services: Service) -> None:
+    """Exit with 1 when the process is still there so long after it began to end. What it has not acknowledged is read
+    again, as after a kill."""
+    while not any(service.should_stop for service in services):
+        time.sleep(0.5)
+    time.sleep(SHUTDOWN_SECONDS)
+    log.critical("the worker has not ended in %.0f s; it exits as it is", SHUTDOWN_SECONDS)
+    os._exit(1)

@@ -15,7 +15,7 @@ from streams.embedded.records import Record
 from streams.reading import reader_of
 from tests.streams.brokers import Broker, EmbeddedBroker
 from tests.streams.play import outcome_of
-from tests.streams.sabotaged_worker import HANGS, POISON
+from tests.streams.sabotaged_worker import CLINGS, HANGS, POISON
 
 FIRST, SECOND = [sent.text for sent in hospital_day(1, 4) if b"\rRXA|" in sent.text and not sent.fault][:2]
 pytestmark = pytest.mark.slow
@@ -95,6 +95,15 @@ def test_an_agent_that_hangs_ends_the_worker_with_status_1(broker: Broker, stage
     log = (tmp_path / "worker.log").read_text()
     assert f"{broker.topics.inbound}[0]: 1 waiting, none done for" in log
     assert "SYNTHETIC" not in log
+    assert broker.lag() == 1
+
+
+def test_a_worker_that_cannot_end_after_a_crash_exits_all_the_same(
+    broker: Broker, stage: Stage, tmp_path: Path
+) -> None:
+    broker.put(Record(broker.topics.inbound, b"SYNTH|SYN1", FIRST + b"NTE|1||" + CLINGS + b"\r", partition=0))
+    assert stage.processes.pop("worker").wait(60) == 1
+    assert "the worker has not ended in 3 s" in (tmp_path / "worker.log").read_text()
     assert broker.lag() == 1
 
 
