@@ -20,7 +20,7 @@ SCENARIO_FLOOR := 50
 # More arguments for pytest: make test ARGS="-k hydration"
 ARGS ?=
 
-.PHONY: help demo test lint servers acceptance acceptance-hl7 faults bench fuzz mutation clean
+.PHONY: help demo test lint servers acceptance acceptance-hl7 faults bench fuzz mutation audit clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -69,6 +69,9 @@ bench: $(INSTALLED_FOR_TESTS) servers  ## Measure throughput and latency on this
 
 mutation: $(INSTALLED_FOR_TESTS)  ## Flip every dated row, comparison and number of the engine, and show what fails
 	@$(PYTHON_HERE) -m tests.coding.mutation $(ARGS)
+
+audit: $(INSTALLED)  ## Look up vulnerabilities of the pinned packages, write build/dripcode.cdx.json (CycloneDX)
+	@deploy/audit.sh
 
 clean:  ## Remove what the other targets made, the virtual environment and the Kafka jars included
 	@rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
