@@ -28,12 +28,13 @@ def paths(site: Site) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["throughput", "queue", "lines", "encounter", "unknown"])
-def test_a_page_has_no_barrier(site: Site, page: Page, name: str, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+def test_a_page_has_no_barrier(site: Site, page: Page, name: str) -> None:
     page.goto(site.page + paths(site)[name])
     found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.emulate_media(color_scheme="dark")  # the same page in other colours
+    found = Axe().run(page, options={"runOnly": ["color-contrast"]})
     assert found.violations_count == 0, found.generate_report()
 
 
