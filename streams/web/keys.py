@@ -19,10 +19,9 @@ TOPICS = web.AppKey("topics", Topics)
 AUDIT = web.AppKey("audit", Audit)
 TEMPLATES = web.AppKey("templates", jinja2.Environment)
 PULSE = web.AppKey("pulse", Pulse)
-PERSON = "person"
+PERSON = web.RequestKey("person", Person)
 
 
 def person_of(request: web.Request) -> Person:
     """Who asks."""
-    person: Person = request[PERSON]
-    return person
+    return request[PERSON]
