@@ -101,6 +101,8 @@ def test_more_units_than_the_published_limit_want_a_look():
     found = coded(ROW, *issues)
     assert drugs(found) == [("J0696", 4, ("JZ",), "review")]
     assert kinds(found) == {"MUE_EXCEEDED"}
+    as_many = issue("drug_codes", PER_250), issue("limits", LimitRow("J0696", SINCE, None, 4, "3"))
+    assert drugs(coded(ROW, *as_many)) == [("J0696", 4, ("JZ",), "ready")]
 
 
 def test_the_version_of_the_lines_names_the_tables():
