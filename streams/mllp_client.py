@@ -128,7 +128,9 @@ class MllpClient:
             except OSError as wrong:
                 await self.close()
                 if is_final(wrong) or time.monotonic() + pause > give_up_at:
-                    raise NoAnswer(f"no answer from {self.host}:{self.port}: {_told(wrong)}") from wrong
+                    raise NoAnswer(
+                        f"no answer from {self.host}:{self.port}: {why_not(wrong) or 'it did not answer in time'}"
+                    ) from wrong
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -323,12 +325,13 @@ def _framed(message: bytes) -> bytes:
     return frame(message)
 
 
-def _told(wrong: BaseException) -> str:
+def why_not(wrong: BaseException) -> str:
+    """Why a peer could not be reached; "" when the error says nothing."""
     if isinstance(wrong, ConnectionRefusedError):
         return "nothing listens there (connection refused)"
     if isinstance(wrong, socket.gaierror):
         return f"its name is not known ({wrong.strerror})"
-    return str(wrong) or "it did not answer in time"
+    return str(wrong)
 
 
 def _segments(message: bytes) -> list[bytes]:

@@ -42,8 +42,9 @@ def command() -> None:
     """Deliver charges from the topic claim.lines, and go on from there the next time.
 
     Each charge has an id that is the same whenever it is delivered; what changed is taken back under its id and made
-    under another. Only whole claim sets are delivered. A delivery that is killed loses nothing: what was on its way
-    is delivered again, under the same names and ids. Exit 0 when everything was delivered, 1 when not.
+    under another. Only whole versions of claim sets are delivered, and of them the lines that are ready. A delivery
+    that is killed loses nothing: what was on its way is delivered again, under the same names and ids. Exit 0 when
+    everything was delivered, 1 when not.
     """
 
 
@@ -57,6 +58,14 @@ class Job:
     about: Mapping[str, str]  # what the memory is for, besides the topic
     destination: Destination
     statuses: tuple[str, ...]
+    all_or_none: bool  # of the lines of an encounter
+
+
+def _whole(*, default: bool) -> Callable[..., Any]:
+    return click.option(
+        "--whole/--partial", "all_or_none", default=default, show_default=True,
+        help="Keep an encounter back while a line of it has another status; what was delivered of it stands meanwhile.",
+    )  # fmt: skip
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,6 +99,7 @@ _to_folder = click.option(
 
 @command.command(name="csv")
 @_to_folder
+@_whole(default=False)
 @_common
 def csv_command(folder: Path, **given: Any) -> None:
     """Write CSV files, each with a manifest: counts, sums of units, SHA-256."""
@@ -98,6 +108,7 @@ def csv_command(folder: Path, **given: Any) -> None:
 
 @command.command(name="fhir")
 @_to_folder
+@_whole(default=False)
 @_common
 def fhir_command(folder: Path, **given: Any) -> None:
     """Write FHIR R4 ChargeItems as ndjson; a reversal is the same resource, entered-in-error."""
@@ -112,6 +123,7 @@ def fhir_command(folder: Path, **given: Any) -> None:
     help="Claims from CLM on, or a whole interchange with made-up people, for tests.",
 )  # fmt: skip
 @click.option("--revenue-code", "revenue", multiple=True, metavar="FAMILY=NNNN", help="Of lines that name none.")
+@_whole(default=True)
 @_common
 def x12_command(folder: Path, form: str, revenue: tuple[str, ...], **given: Any) -> None:
     """Write 837I and 837P service lines; an encounter that changed is written whole, as replacement or void."""
@@ -133,6 +145,7 @@ def x12_command(folder: Path, form: str, revenue: tuple[str, ...], **given: Any)
 @click.option("--negative-reversals", is_flag=True, help="Units of a reversal below zero (FT1-10).")
 @click.option("--patience", default=30.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds a message.")
 @click.option("--give-up", metavar="CONTROL_ID", help="Take a message that was refused out, and end.")
+@_whole(default=False)
 @_common
 def dft_command(to: str, give_up: str | None, patience: float, **given: Any) -> None:
     """Send HL7 DFT^P03 over MLLP: a message for each encounter that changed, FT1 for each charge (CG) or reversal (CD).
@@ -152,7 +165,7 @@ def dft_command(to: str, give_up: str | None, patience: float, **given: Any) -> 
     name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{host}-{port}")
     state = given["state"] or settings.data_dir / "deliveries" / f"dft-{name}.db"
     engine = Engine(client, lambda news: hl7.dft(news, addressee))
-    job = Job(settings, "dft", state, {}, engine, given["statuses"])
+    job = Job(settings, "dft", state, {}, engine, given["statuses"], given["all_or_none"])
     if give_up:
         _give_up(job, give_up)
         return
@@ -165,14 +178,18 @@ def _folder_job(kind: str, path: Path, folder: Folder, about: Mapping[str, str],
         path.mkdir(parents=True, exist_ok=True)
     except OSError as wrong:
         raise click.UsageError(f"--to {path}: cannot be made: {wrong.strerror}") from None
-    return Job(settings, kind, given["state"] or path / ".delivery.db", about, folder, given["statuses"])
+    return Job(
+        settings, kind, given["state"] or path / ".delivery.db", about, folder, given["statuses"], given["all_or_none"]
+    )
 
 
 def _open(job: Job) -> Journal:
     topic = topics_of(job.settings).claim_lines
     place = f"{broker_path(job.settings).resolve()} {topic}" if job.settings.is_embedded else f"Kafka {topic}"
     statuses = ",".join(sorted(job.statuses))
-    return Journal.open(job.state, {"topic": place, "format": job.kind, "status": statuses, **job.about})
+    encounters = "whole" if job.all_or_none else "in part"
+    about = {"topic": place, "format": job.kind, "status": statuses, "encounters": encounters, **job.about}
+    return Journal.open(job.state, about)
 
 
 def _run(job: Job, *, follow: bool) -> None:
@@ -182,12 +199,15 @@ def _run(job: Job, *, follow: bool) -> None:
             problem, courier = asyncio.run(_deliver(job, journal, follow=follow))
             refused = journal.refused()
             left = len(journal.outgoing(limit=1_000_000))
+            waiting = journal.waiting() if job.all_or_none else 0
     except Explained as wrong:
         if isinstance(wrong, SettingsError):
             raise
         click.echo(f"dripcode: {wrong}", err=True)
         sys.exit(1)
     click.echo(_told(job, courier, left), err=True)
+    if waiting:
+        click.echo(f"{_many(waiting, 'encounter')} kept back: not all lines are {' or '.join(job.statuses)}", err=True)
     for one in refused[:_NAMED_MAX]:
         click.echo(f"refused with {one.refusal}: {one.name} (--give-up {one.name} takes it out)", err=True)
     if len(refused) > _NAMED_MAX:
@@ -215,7 +235,7 @@ async def _deliver(job: Job, journal: Journal, *, follow: bool) -> tuple[str, Co
     topics = topics_of(job.settings)
     try:
         async with follower_of(job.settings, (topics.claim_lines,)) as follower:
-            courier = Courier(journal, follower, job.destination, frozenset(job.statuses))
+            courier = Courier(journal, follower, job.destination, frozenset(job.statuses), job.all_or_none)
             problem = await (_follow(courier) if follow else _until_away(courier.deliver()))
             return problem, courier
     finally:

@@ -282,4 +282,7 @@ def _tell(account: Messages, said: Claims, exceptions: list[Exceptional]) -> Non
         detail = f": {one.detail}" if one.detail else ""
         click.echo(f"{one.kind} {one.where}{detail} ({KINDS[one.kind]})")
     many = "1 exception" if len(exceptions) == 1 else f"{len(exceptions)} exceptions"
-    click.echo(many if exceptions else "everything is accounted for")
+    if not (account.received or said.visits or said.accounts):
+        click.echo("nothing is here: no message, no closed encounter, no claim line")
+    else:
+        click.echo(many if exceptions else "everything is accounted for")

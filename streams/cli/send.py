@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import hl7_parsers
 from streams.cli.options import files_argument, read_sources
 from streams.mllp import frame
-from streams.mllp_client import REFUSED, REJECTED, Feed, MllpClient, Patience, SendReport, Unframeable
+from streams.mllp_client import REFUSED, REJECTED, Feed, MllpClient, Patience, SendReport, Unframeable, why_not
 from streams.tls import client_context
 
 LINE_EVERY = 2.0  # seconds between lines of progress where there is no terminal
@@ -121,7 +121,7 @@ def _run(feed: Feed, clients: Sequence[MllpClient], rate: float | None) -> bool:
         try:
             await clients[0].connect()
         except (OSError, UnicodeError) as wrong:
-            reason = str(wrong) or f"no connection within {clients[0].patience.connect:.0f} s"
+            reason = why_not(wrong) or f"no connection within {clients[0].patience.connect:.0f} s"
             feed.problems.append(f"{clients[0].host}:{clients[0].port} cannot be reached: {reason}")
             return
         if clients[0].tls is not None and not await clients[0].is_let_in():

@@ -28,9 +28,15 @@ class Account(msgspec.Struct):
     told: dict[str, Held] = msgspec.field(default_factory=dict)
     times: dict[str, int] = msgspec.field(default_factory=dict)
     parts: dict[int, dict[int, Line]] = msgspec.field(default_factory=dict)  # of versions that are not whole yet
+    waits: bool = (
+        False  # the newest version has lines of other statuses, and is wanted with all its lines or not at all
+    )
 
-    def take(self, line: Line, statuses: Collection[str]) -> bool:
-        """Take a line in; True when it made a version whole that is newer than the newest. Others change nothing."""
+    def take(self, line: Line, statuses: Collection[str], *, all_or_none: bool = False) -> bool:
+        """Take a line in; True when it made a version whole that is newer than the newest. Others change nothing.
+
+        `all_or_none`: a version with a line of another status changes nothing of what stands.
+        """
         version = line["claim_set_version"]
         if version <= self.version:
             return False
@@ -38,20 +44,23 @@ class Account(msgspec.Struct):
         parts[line["line_number"]] = line
         if len(parts) < line["line_count"]:
             return False
-        self._stand(version, [parts[number] for number in sorted(parts)], statuses)
+        added = [parts[number] for number in sorted(parts) if parts[number]["action"] == "add"]
+        wanted = [one for one in added if one["status"] in statuses]
+        self.waits = all_or_none and len(wanted) < len(added)
+        if not self.waits:
+            self._stand(wanted)
+        self.version = version
+        self.parts = {number: parts for number, parts in self.parts.items() if number > version}
         return True
 
-    def _stand(self, version: int, lines: list[Line], statuses: Collection[str]) -> None:
+    def _stand(self, lines: list[Line]) -> None:
         standing = {}
         for line in lines:
             key = line["claim_line_id"]
-            if line["action"] != "add" or line["status"] not in statuses:
-                continue
             if key not in self.standing:
                 self.times[key] = self.times.get(key, 0) + 1
             standing[key] = Held(self.times[key], line)
-        self.version, self.standing = version, standing
-        self.parts = {number: parts for number, parts in self.parts.items() if number > version}
+        self.standing = standing
 
     def news(self, key: str) -> News | None:
         """What the destination must learn; None when it knows all."""

@@ -59,6 +59,7 @@ class Courier:
     follower: Follower
     destination: Destination
     statuses: Collection[str]
+    all_or_none: bool = False  # of the lines of an encounter
     delivered: int = 0  # documents
     charges: int = 0  # new ones that were put on their way, and reversals, of so many encounters
     reversals: int = 0
@@ -102,7 +103,7 @@ class Courier:
             found = await self.follower.take(_READ_AT_ONCE)
             lines = [_decode(record.value or b"{}") for record in found]
             ends = {(record.topic, record.partition): record.offset + 1 for record in found}
-            self.journal.take(lines, ends, self.statuses)
+            self.journal.take(lines, ends, self.statuses, all_or_none=self.all_or_none)
             count += len(lines)
             if until is not None and time.monotonic() > until:
                 break

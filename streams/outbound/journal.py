@@ -110,7 +110,14 @@ class Journal:
         """The next offset to read, by topic and partition."""
         return {(topic, number): at for topic, number, at in self._rows("SELECT * FROM position")}
 
-    def take(self, lines: Sequence[Line], positions: Mapping[tuple[str, int], int], statuses: Collection[str]) -> None:
+    def take(
+        self,
+        lines: Sequence[Line],
+        positions: Mapping[tuple[str, int], int],
+        statuses: Collection[str],
+        *,
+        all_or_none: bool = False,
+    ) -> None:
         """Fold lines into their accounts and note how far was read, in one transaction."""
         of_key: dict[str, list[Line]] = {}
         for line in lines:
@@ -118,7 +125,7 @@ class Journal:
         with self._transaction():
             for key, of_account in of_key.items():
                 account = self.account(key)
-                changed = [account.take(line, statuses) for line in of_account]
+                changed = [account.take(line, statuses, all_or_none=all_or_none) for line in of_account]
                 self._put(key, account, is_changed=any(changed))
             for (topic, number), at in positions.items():
                 self._db.execute("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", (topic, number, at))
@@ -136,6 +143,10 @@ class Journal:
             "ON CONFLICT DO UPDATE SET state = ?2, changed = ifnull(changed, excluded.changed)",
             (key, _encode(account)),
         )
+
+    def waiting(self) -> int:
+        """How many encounters wait until all their lines are wanted."""
+        return int(self._rows("SELECT count(*) FROM account WHERE json_extract(CAST(state AS TEXT), '$.waits')")[0][0])
 
     # -- settling: what stands is told
 

@@ -205,6 +205,23 @@ def test_lines_of_another_status_are_delivered_where_asked(embedded: Broker, tmp
     assert of_folder(tmp_path / "both") == {("a", 1), ("b", 1)}
 
 
+def test_a_claim_is_kept_back_until_all_its_lines_are_ready(embedded: Broker, tmp_path: Path) -> None:
+    lines(embedded, *version(1, [line("a"), line("b", status="review")]), *version(1, [line("c", "V2")]))
+    result = run(embedded, "x12", "--to", tmp_path / "x12")
+    assert result.stderr == (
+        "1 new charge and 0 reversals of 1 encounter; 1 file delivered\n"
+        "1 encounter kept back: not all lines are ready\n"
+    )
+    assert of_claims(tmp_path / "x12") == {("V2", 1)}
+    assert run(embedded, "x12", "--to", tmp_path / "part", "--partial").stderr.count("\n") == 1
+    assert of_claims(tmp_path / "part") == {("V1", 1), ("V2", 1)}
+    result = run(embedded, "x12", "--to", tmp_path / "x12", "--partial")
+    assert "was made for encounters whole, not in part" in result.stderr
+    lines(embedded, *version(2, [line("a"), line("d")], [line("b")]))
+    assert "kept back" not in run(embedded, "x12", "--to", tmp_path / "x12").stderr
+    assert of_claims(tmp_path / "x12") == {("V1", 1), ("V2", 1)}
+
+
 def test_a_folder_is_for_one_format_of_one_topic(embedded: Broker, tmp_path: Path) -> None:
     lines(embedded, *version(1, [line("a")]))
     run(embedded, "csv", "--to", tmp_path / "out")
@@ -391,7 +408,7 @@ def test_claims_and_resources_are_whole_when_it_is_killed(embedded: Broker, tmp_
     chance = random.Random(SEED)
     made = histories(chance, encounters=150, versions=4)
     folder, kills, killed = tmp_path / "out", 5, 0
-    job = Killed(embedded, kind, "--to", folder)
+    job = Killed(embedded, kind, "--to", folder, "--partial")
     for share in shares(as_published(chance, made, embedded.topics.claim_lines), kills):
         put(embedded, share)
         killed += job.run(Writing(folder / ".delivery.db-wal", chance.uniform(0, 0.03)))

@@ -159,6 +159,12 @@ def test_a_file_that_is_neither_lines_nor_findings_is_refused_by_line(files: Fil
 # -- the running system
 
 
+def test_a_system_that_received_nothing_says_so(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "data")
+    put(broker, [])
+    assert "nothing is here" in run(environment=dict(broker.environment)).stdout
+
+
 def test_a_running_system_balances(broker: Broker) -> None:
     day = Day(broker, MESSAGES).work()
     day.put()

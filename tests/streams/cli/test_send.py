@@ -157,7 +157,7 @@ def test_a_receiver_that_is_not_there_is_told_at_once(files: list[str]) -> None:
     status, output, errors = asyncio.run(dripcode_send(*files, "--to", f"127.0.0.1:{port}"))
     assert status == 1
     assert "0 of 9" in output
-    assert f"127.0.0.1:{port} cannot be reached" in errors
+    assert f"127.0.0.1:{port} cannot be reached: nothing listens there" in errors
 
 
 def test_an_interrupt_tells_how_far_it_came(files: list[str]) -> None:

@@ -111,3 +111,18 @@ def test_facility_and_professional_charges_of_one_encounter_have_different_ids()
         assert news is not None
         ids.add(news.made[0].transaction_id)
     assert len(ids) == 2
+
+
+def test_an_encounter_that_is_wanted_whole_waits_for_its_last_line_and_stands_as_it_was_told() -> None:
+    account = Account()
+
+    def come(number: int, lines: list[Line], void: list[Line]) -> tuple[bool, list[str], list[str]]:
+        for one in version(number, lines, void):
+            account.take(one, READY, all_or_none=True)
+        return account.waits, *told(account)
+
+    assert come(1, [line("a"), line("b", status="review")], []) == (True, [], [])
+    assert come(2, [line("a"), line("c")], [line("b")]) == (False, [], ["a", "c"])
+    assert come(3, [line("d", status="hold")], [line("a"), line("c")]) == (True, [], [])
+    assert come(4, [line("a"), line("e")], [line("d")]) == (False, ["c"], ["e"])
+    assert come(5, [], [line("a"), line("e")]) == (False, ["a", "e"], [])

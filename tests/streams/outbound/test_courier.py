@@ -41,9 +41,9 @@ class Deathbed:
                 raise Died
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*arguments: Any) -> Any:
+        def wrapped(*arguments: Any, **named: Any) -> Any:
             self.moment()
-            result = function(*arguments)
+            result = function(*arguments, **named)
             self.moment()
             return result
 
