@@ -83,10 +83,10 @@ def _tabbed(member: Member) -> Iterator[Record] | None:
 
 
 def _of_lines(member: Member, reading: Reading) -> Iterator[Row]:
-    """The rows of the fixed-width text; leading lines that are no row are skipped."""
+    """The rows of the fixed-width text; leading lines without a code in its place are skipped."""
     begun = False
     for number, line in lines_of(member):
-        if not begun and not (line[:1] in {"1", "2", "3"} and CODE.fullmatch(line[1:6])):
+        if not begun and not CODE.fullmatch(line[1:6]):
             if number >= HEADER_WITHIN:
                 break
             continue

@@ -46,7 +46,7 @@ IN_HEADER = {
     "coverage": "cov", "betos": "betos", "added": "add dt", "effective": "act eff dt", "terminated": "term dt",
     "action": "action cd",
 }  # fmt: skip
-STARTS_DATA = re.compile(r"(?:[A-V]\d{4}|\d{4}[0-9A-Z]|   [0-9A-Z]{2})\d{5}[3478]")
+STARTS_DATA = re.compile(r"(?:[A-V]\d{4}|\d{4}[0-9A-Z]|   [0-9A-Z]{2})\d{5}")
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hl7_parsers.events import Action, Message
 from streams.close import DueIndex
-from tests.streams.build import closed, given, opened, reopened, started, voided
+from tests.streams.build import closed, given, opened, reopened, started, void_visit, voided
 from tests.streams.cluster import Cluster, assert_each_version_takes_back_the_one_before, oracle, under
 
 HOUR = 3600.0
@@ -72,6 +72,7 @@ NEWS = st.tuples(
             given("O2", "10:00", "11:30", drug="ondansetron"),
             voided("O2", at="10:00", drug="ondansetron"),
             closed("20:00"),
+            void_visit("21:00"),
         ]
     ),
     st.sampled_from(["V1", "V2"]),

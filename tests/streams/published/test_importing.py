@@ -373,6 +373,11 @@ REFUSED = [
     ("ptp", ptp(PAIR[:6]), f"{OPH}: line 7: expected 7 fields, found 6"),
     ("ptp", ptp(with_cell(PAIR, 1, "9636")), None),
     ("ptp", ptp(with_cell(PAIR, 1, "W0000")), f'{OPH}: line 7: Column 2 is not a HCPCS/CPT code, found "W0000"'),
+    (
+        "ptp",
+        lambda folder: [*ptp(PAIR)(folder), ptp(PAIR)(folder)[0]],
+        f"{OPH}: part f1 twice, first in {OPH}",
+    ),
     ("ptp", lambda folder: [p for p in ptp(PAIR)(folder) if "-f3" not in p.name], "ccioph v323r0: part f3 is missing"),
     ("ptp", mixed_sets, "ccipra-v322r0-f1.txt: parts differ: ccipra v322r0, ccioph v323r0"),
     # MUE
@@ -394,6 +399,7 @@ REFUSED = [
         plain(AOC, cms.addon_text([ADD_ON]) + b"196366       9636\r\n"),
         f"{AOC}: line 2: shorter than 32 characters",
     ),
+    ("addon", addon(with_cell(ADD_ON, 0, "4"), ADD_ON), f'{AOC}: line 1: edit type is not 1, 2 or 3, found "4"'),
     ("addon", addon(ADD_ON, with_cell(ADD_ON, 0, "4")), f'{AOC}: line 2: edit type is not 1, 2 or 3, found "4"'),
     (
         "addon",
@@ -415,6 +421,8 @@ REFUSED = [
     ("asp", asp(with_cell(PRICE, 3, "free")), f'{LIMITS}: line 10: payment limit is not a number or N/A, found "free"'),
     ("asp", asp(with_cell(PRICE, 3, "N/A")), f'{LIMITS}: line 10: N/A limit without a note, found "N/A"'),
     ("asp", asp(with_cell(PRICE, 4, "21")), f'{LIMITS}: line 10: coinsurance is not 0-20, found "21"'),
+    ("asp", asp(PRICE, PRICE), f'{LIMITS}: line 11: code twice, first at line 10, found "J0696"'),
+    ("asp", asp(with_cell(PRICE, 0, "J069")), f'{LIMITS}: line 10: HCPCS Code is not a HCPCS/CPT code, found "J069"'),
     ("ndc", ndc(with_cell(PACKAGE, 6, "four")), f'{PACKAGES}: line 10: PKG SIZE is not a number, found "four"'),
     ("ndc", ndc(PACKAGE, PACKAGE), f"{PACKAGES}: line 11: code and NDC twice, first at line 10"),
     # HCPCS
@@ -424,6 +432,12 @@ REFUSED = [
         hcpcs(HCPCS_LINE, HCPCS_LINE[:10] + "5" + HCPCS_LINE[11:]),
         f'{ANWEB}: line 10: record id is not 3, 4, 7 or 8, found "5"',
     ),
+    (
+        "hcpcs",
+        hcpcs(HCPCS_LINE[:10] + "5" + HCPCS_LINE[11:], HCPCS_LINE),
+        f'{ANWEB}: line 9: record id is not 3, 4, 7 or 8, found "5"',
+    ),
+    ("hcpcs", hcpcs(HCPCS_LINE, HCPCS_LINE), f"{ANWEB}: line 10: code twice, first at line 9"),
     (
         "hcpcs",
         hcpcs(cms.hcpcs_lines("J1111", "x")[0], HCPCS_LINE[:10] + "4" + HCPCS_LINE[11:]),
@@ -445,6 +459,12 @@ REFUSED = [
         "addendum-b",
         addendum_b(with_cell(PAYMENT, 5, "lots")),
         f'{ADDENDUM}: line 7: payment rate is not money, found "lots"',
+    ),
+    ("addendum-b", addendum_b(PAYMENT, PAYMENT), f'{ADDENDUM}: line 8: code twice, first at line 7, found "96365"'),
+    (
+        "addendum-b",
+        addendum_b(with_cell(PAYMENT, 4, "much")),
+        f'{ADDENDUM}: line 7: Relative Weight is not a number, found "much"',
     ),
     ("addendum-b", addendum_b(PAYMENT, name="b.csv"), "b.csv: no quarter in the file name; give --effective"),
 ]
@@ -475,6 +495,15 @@ def test_the_first_twenty_refusals_are_told_and_all_are_counted(store: Store, tm
     assert caught.value.count == 30
     assert len(str(caught.value).splitlines()) == 20
     assert store.editions() == []
+
+
+def test_an_unusual_number_of_rows_is_told_and_stored(store: Store, tmp_path: Path) -> None:
+    rows = [[f"{code:05d}", "1", "3", ""] for code in range(10000, 10010)]
+    bring(store, "mue", mue(*rows, name=cms.mue_name("hospital", date(2026, 7, 1)))(tmp_path))
+    assert bring(store, "mue", mue(*rows[:8])(tmp_path)).warnings == ()
+    few = mue(*rows[:6], name=cms.mue_name("hospital", date(2027, 1, 1)))(tmp_path)
+    assert bring(store, "mue", few).warnings == ("6 rows, mue hospital 2026-10-01 had 8: is the file whole?",)
+    assert len(store.editions("mue")) == 3
 
 
 def test_what_was_stored_before_survives_a_refused_import(store: Store, tmp_path: Path) -> None:
