@@ -44,27 +44,50 @@ def test_a_day_ends_by_itself_with_a_closed_balance_and_says_what_to_try_next(tm
 
 
 @pytest.mark.slow
-def test_a_new_user_sees_a_living_system_on_its_page_within_half_a_minute(tmp_path: Path) -> None:
-    began = time.monotonic()
-    with (tmp_path / "told.txt").open("wb") as told:
+@pytest.mark.parametrize("end", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+def test_a_new_user_sees_a_living_system_on_its_page_within_half_a_minute(
+    tmp_path: Path, end: list[signal.Signals]
+) -> None:
+    began, folder, said = time.monotonic(), tmp_path / "demo", tmp_path / "told.txt"
+    with said.open("wb") as told:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "streams", "demo", "--encounters", "30", "--folder", str(tmp_path / "demo")],
+            [sys.executable, "-m", "streams", "demo", "--encounters", "30", "--folder", str(folder)],
             stdout=told,
             stderr=told,
             env={**os.environ, "COLUMNS": "120"},
         )
     try:
-        page = until(lambda: re.search(r"Watch it at (http://\S+)", (tmp_path / "told.txt").read_text()))[1]
-        seen = until(lambda: re.search(r'figure">([1-9]\d*)</span> received in all', shown(page)))
+        page = until(lambda: re.search(r"Watch it at (http://\S+)", said.read_text()) or ended(demo, said))[1]
+        seen = until(lambda: received(shown(page)))
         assert time.monotonic() - began < 30
-        more = until(lambda: shows_more_than(int(seen[1]), shown(page)))
-        assert "difference 0" in more
+        until(lambda: received(text := shown(page)) > seen and "difference 0" in text)
         assert demo.poll() is None
+        assert len(processes_of(folder)) == 4
     finally:
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0
+        for number in end:
+            demo.send_signal(number)
+            time.sleep(0.3)
+        assert demo.wait(30) in (0, 1)
     with pytest.raises(urllib.error.URLError):
         shown(page)
+    assert processes_of(folder) == []
+
+
+def ended(demo: subprocess.Popen[bytes], said: Path) -> None:
+    """Fail with what the demo said when it has ended."""
+    assert demo.poll() is None, said.read_text()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """What runs on the demo's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"DRIPCODE_DATA_DIR={folder}\0".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
 
 
 def shown(page: str) -> str:
@@ -73,9 +96,10 @@ def shown(page: str) -> str:
         return str(answer.read().decode())
 
 
-def shows_more_than(number: int, text: str) -> str:
-    found = re.search(r'figure">(\d+)</span> received in all', text)
-    return text if found and int(found[1]) > number else ""
+def received(page: str) -> int:
+    """How many messages the balance says."""
+    found = re.search(r"received <b>([\d\u202f]+)</b>", page)
+    return int(found[1].replace("\u202f", "")) if found else 0
 
 
 def until(found: Callable[[], Found]) -> Found:
