@@ -1,15 +1,11 @@
-"""The AsyncAPI 3 description of every topic, made from the types that travel and the schemas that ship."""
+"""The AsyncAPI 3 description of every topic, made from the types that travel."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any, Final
-
-import msgspec
 
 from hl7_parsers.events import AnyEvent
 from streams.formats.cloud_events import ATTRIBUTES, FINDING_TYPE, LINE_TYPE
@@ -17,6 +13,7 @@ from streams.records import ClosedEncounter, Command
 from streams.replay import Replay
 from streams.settings import Settings
 from streams.topics import Topics, topics_of
+from streams.wire import ClaimLine, WorklistFinding, components
 
 ASYNCAPI: Final = "3.0.0"
 _JSON: Final = "application/json"
@@ -58,7 +55,7 @@ _BOTH, _OUT = ("receive", "send"), ("send",)
 
 def _described(schemas: Mapping[str, Any]) -> list[_Topic]:
     """Every topic, in the order of the flow."""
-    return [*_towards_claims(schemas), *_of_claims(), *_put_aside(schemas), *_of_the_worker()]
+    return [*_towards_claims(schemas), *_of_claims(schemas), *_put_aside(schemas), *_of_the_worker()]
 
 
 def _towards_claims(schemas: Mapping[str, Any]) -> list[_Topic]:
@@ -87,11 +84,11 @@ def _towards_claims(schemas: Mapping[str, Any]) -> list[_Topic]:
     ]  # fmt: skip
 
 
-def _of_claims() -> list[_Topic]:
+def _of_claims(schemas: Mapping[str, Any]) -> list[_Topic]:
     return [
         _Topic(
             "claim_lines", "claimLine", _OUT, "One line of one version of a claim set.", _ENCOUNTER,
-            _shipped("claim_line"),
+            schemas["claim_line"],
             {
                 "claim_set_id": "As in the line.", "version": "claim_set_version of the line.",
                 "action": "add or void.", **_CLOUD_EVENTS,
@@ -99,7 +96,7 @@ def _of_claims() -> list[_Topic]:
             event_type=LINE_TYPE,
         ),
         _Topic(
-            "worklist", "finding", _OUT, "A finding opened or settled.", _ENCOUNTER, _shipped("finding"),
+            "worklist", "finding", _OUT, "A finding opened or settled.", _ENCOUNTER, schemas["finding"],
             _CLOUD_EVENTS, event_type=FINDING_TYPE,
         ),
     ]  # fmt: skip
@@ -140,10 +137,8 @@ def _of_the_worker() -> list[_Topic]:
 def asyncapi(settings: Settings) -> dict[str, Any]:
     """The document for a site's settings: names with its prefix, its number of partitions."""
     topics = topics_of(settings)
-    names = "command", "event", "closed", "replay"
-    of_types, components = msgspec.json.schema_components(
-        [Command, AnyEvent, ClosedEncounter, Replay], ref_template=_COMPONENT
-    )
+    names = "command", "event", "closed", "replay", "claim_line", "finding"
+    of_types, named = components([Command, AnyEvent, ClosedEncounter, Replay, ClaimLine, WorklistFinding], _COMPONENT)
     described = _described(dict(zip(names, of_types, strict=True)))
     return {
         "asyncapi": ASYNCAPI,
@@ -164,7 +159,7 @@ def asyncapi(settings: Settings) -> dict[str, Any]:
             for one in described
             for action in one.actions
         },
-        "components": {"schemas": components, "messages": {one.message: _message(one) for one in described}},
+        "components": {"schemas": named, "messages": {one.message: _message(one) for one in described}},
     }
 
 
@@ -200,8 +195,3 @@ def _headers(one: _Topic) -> dict[str, Any]:
 
 def _required(one: _Topic) -> Sequence[str]:
     return [name for name in one.headers if name not in one.optional]
-
-
-def _shipped(name: str) -> Mapping[str, Any]:
-    schema: Mapping[str, Any] = json.loads((files("streams.schemas") / f"{name}.schema.json").read_text())
-    return schema
