@@ -33,6 +33,7 @@ KINDS = {
     "NO_ENCOUNTER": "a claim line or finding of an encounter that is not there",
     "NO_ADMINISTRATION": "a claim line of an administration that its encounter does not have",
     "NO_MESSAGE": "a claim line of a message that is not there",
+    "NO_FINDING": "a claim line names a finding that is not on the worklist",
 }
 
 
@@ -111,6 +112,7 @@ class Claims:
     visits: dict[str, Visit] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     found: dict[str, set[str]] = field(default_factory=dict)  # administrations in findings
+    finding_ids: set[str] = field(default_factory=set)
     control_ids: set[str] = field(default_factory=set)  # of the messages that are there
     waiting: set[str] = field(default_factory=set)  # closed, and the worker has not come to them
     written: dict[tuple[str, int], Written] = field(default_factory=dict)  # by account and version
@@ -133,6 +135,7 @@ class Claims:
         self.accounts.setdefault(key, Account()).take(line, STATUSES)
 
     def take_finding(self, finding: Line) -> None:
+        self.finding_ids.add(finding["finding_id"])
         self.found.setdefault(account_key(finding), set()).update(finding["administration_ids"])
 
     def standing(self, key: str) -> list[Line]:
@@ -197,6 +200,8 @@ class Claims:
             missing = sorted(set(line["message_control_ids"]) - self.control_ids)
             if missing:
                 yield Exceptional("NO_MESSAGE", place, f"control ids {', '.join(missing)}")
+            if untold := sorted(set(line["findings"]) - self.finding_ids):
+                yield Exceptional("NO_FINDING", place, ", ".join(untold))
 
 
 def _patient(key: str) -> str:

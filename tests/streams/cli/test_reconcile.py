@@ -141,6 +141,14 @@ def test_an_administration_that_only_a_lost_finding_named_is_found(files: Files)
     assert {"kind": "ADMINISTRATION_LOST", "where": f"encounter {encounter}", "detail": name} in found
 
 
+def test_a_finding_that_a_line_names_and_that_is_gone_is_found(files: Files) -> None:
+    line = next(one for one in files.rows(files.lines) if one["findings"])
+    gone = line["findings"][0]
+    files.keep(files.findings, lambda one: one["finding_id"] != gone)
+    place = f"encounter {line['encounter_id']}, claim line {line['claim_line_id']}"
+    assert {"kind": "NO_FINDING", "where": place, "detail": gone} in files.reconcile()["exceptions"]
+
+
 def test_a_line_of_messages_that_are_not_there_is_found(files: Files) -> None:
     files.messages.write_bytes(b"".join(map(frame, MESSAGES[: len(MESSAGES) // 2])))
     found = files.reconcile()
