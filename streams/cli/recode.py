@@ -92,13 +92,13 @@ def command(
     difference = compare(pasts, before, after, issued)
     payers = {past.closed.encounter.payer for past in pasts}
     changed = changed_switches(before, after, payers)
+    if emit:  # before anything is told, which a closed pipe would end
+        sent = asyncio.run(_emit(settings, difference.changes, who, why))
+        click.echo(f"{sent} encounters ordered to be coded again, by the settings that the worker has", err=True)
     if as_json:
         click.echo(json.dumps(_as_json(difference, changed)))
     else:
         _tell(difference, changed)
-    if emit:
-        sent = asyncio.run(_emit(settings, difference.changes, who, why))
-        click.echo(f"{sent} encounters ordered to be coded again, by the settings that the worker has", err=True)
 
 
 def _check_emit(who: str, why: str, has_others: bool) -> None:
