@@ -79,8 +79,8 @@ def read_encounter(
         return []
     kind = events.EncounterSwapped if trigger == _SWAP else _KINDS.get(trigger)
     evn = message.first("EVN")
-    occurred = times.read(evn, 6, "EVN-6") if evn is not None else None
-    entered = times.read(evn, 2, "EVN-2") if evn is not None else None
+    occurred = times.read(evn.raw(6), "EVN-6") if evn is not None else None
+    entered = times.read(evn.raw(2), "EVN-2") if evn is not None else None
     own = {events.EncounterOpened: (visit.admitted, "PV1-44"), events.EncounterClosed: (visit.discharged, "PV1-45")}
     first = own.get(kind, (None, "")) if kind else (None, "")
     candidates = (first, (occurred, "EVN-6"), (entered, "EVN-2"), (sent, "MSH-7"))

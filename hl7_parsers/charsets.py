@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-_ESCAPE = b"\x1b"
+_ESCAPE, _NUL = 0x1B, 0
 _UTF_8_MARK = codecs.BOM_UTF8
 _FIELDS_READ = 18  # as far as MSH-18
 _HEADER_MAX = 4096  # bytes in which MSH-18 is looked for
@@ -34,11 +34,11 @@ def decode(raw: bytes) -> tuple[str, str]:
     Never fails: a byte that fits nowhere is read as Latin-1, and NUL is left out. UTF-8 is tried before the set that
     MSH-18 names, since text of another set is practically never valid UTF-8.
     """
-    if raw.isascii() and b"\0" not in raw:
+    if raw.isascii() and _NUL not in raw:
         return _decode_ascii(raw)
     if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return raw.decode("utf-16", "replace").replace("\0", ""), "utf-16"
-    if b"\0" in raw:
+    if _NUL in raw:
         wide = _wide(raw)
         if wide:
             return raw.decode(wide, "replace").replace("\0", ""), wide

@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 
 from hl7_parsers.charsets import decode
 from hl7_parsers.errors import UnreadableMessage
+from hl7_parsers.layout import Layout, Slot, layout_of
 
 NULL = '""'  # HL7's "delete what you have", as against an empty field: "nothing to say"
 
@@ -25,8 +25,6 @@ _ENCODING_MAX = 5  # MSH-2: four delimiters and, from 2.7, the truncation charac
 _DELIMITERS_END = 4 + _ENCODING_MAX + 1  # characters of a header that tell its delimiters
 _LONGEST_NUMBER = 4  # digits of a field's number or a formatting command's argument
 
-
-_NAME_OF = itemgetter(slice(3))  # of a line; no loop over them is quicker
 
 NO_DELIMITER = "\0"  # in place of one that a message does not have; no text holds it
 
@@ -55,20 +53,12 @@ class Segment(msgspec.Struct, gc=False):
     fields: list[str]
 
     @classmethod
-    def of(cls, line: str, delimiters: Delimiters, number: int = 1) -> Segment:
+    def of(cls, line: str, delimiters: Delimiters, name: str, number: int = 1) -> Segment:
         """A line as a segment; MSH, FHS and BHS count their first separator as a field."""
-        name, separator = line[:3].upper(), delimiters.field
-        fields = line.split(separator)
+        fields = line.split(delimiters.field)
         if name in _HEADERS:
-            fields.insert(1, separator)
+            fields.insert(1, delimiters.field)
         return cls(name, line, number, delimiters, fields)
-
-    def row(self, width: int) -> list[str]:
-        """The raw fields, with empty ones behind them up to that many: for whom reads one after the other."""
-        missing = width - len(self.fields)
-        if missing > 0:
-            self.fields += [""] * missing
-        return self.fields
 
     def raw(self, field: int) -> str:
         """A field as sent, delimiters and escapes included; "" when it is not there."""
@@ -85,6 +75,13 @@ class Segment(msgspec.Struct, gc=False):
             return first_in(raw, self.delimiters)
         return value_in(raw.partition(self.delimiters.repetition)[0], component, subcomponent, self.delimiters)
 
+    def row(self, width: int) -> list[str]:
+        """The raw fields up to that many at least, empty where the segment has fewer: for whom reads many of them."""
+        missing = width - len(self.fields)
+        if missing > 0:
+            self.fields += [""] * missing
+        return self.fields
+
     def repetitions(self, field: int) -> list[str]:
         """The raw repetitions of a field; [""] when it is not there."""
         return self.raw(field).split(self.delimiters.repetition)
@@ -95,45 +92,44 @@ class Segment(msgspec.Struct, gc=False):
 
 
 class Er7(msgspec.Struct, gc=False):
-    """A message in segments, each made when it is asked for. `charset` is what its bytes were read with."""
+    """A message in lines; its segments are made when they are asked for. `charset` is what its bytes were read with."""
 
     header: Segment
     delimiters: Delimiters
     charset: str
-    _lines: list[str]
-    _names: list[str]
+    lines: list[str]
+    layout: Layout
 
     def count(self, name: str) -> int:
         """How many segments of that name there are."""
-        return self._names.count(name)
+        return self.layout.counts.get(name, 0)
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""
-        names = self._names  # what is asked for stands near the beginning
-        return Segment.of(self._lines[names.index(name)], self.delimiters) if name in names else None
+        slot = self.layout.first.get(name)
+        return self.segment(slot) if slot is not None else None
 
     def all(self, *wanted: str) -> list[Segment]:
         """Every segment of those names, in order; all there are when no name is given."""
-        counts = dict.fromkeys(wanted or self._names, 0)
-        delimiters = self.delimiters
-        separator = delimiters.field
-        found = []
-        for name, line in zip(self._names, self._lines, strict=True):
-            if name in counts:
-                counts[name] = number = counts[name] + 1
-                fields = line.split(separator)
-                if name in _HEADERS:
-                    fields.insert(1, separator)
-                found.append(Segment(name, line, number, delimiters, fields))
-        return found
+        return [self.segment(slot) for slot in self.layout.slots if not wanted or slot.name in wanted]
+
+    def segment(self, slot: Slot) -> Segment:
+        """The segment that stands there."""
+        return Segment.of(self.lines[slot.line], self.delimiters, slot.name, slot.number)
+
+    def row(self, slot: Slot, width: int) -> list[str]:
+        """The raw fields of a segment up to that many at least, empty where it has fewer."""
+        fields = self.lines[slot.line].split(self.delimiters.field)
+        missing = width - len(fields)
+        if missing > 0:
+            fields += [""] * missing
+        return fields
 
 
 def first_in(raw: str, delimiters: Delimiters) -> str:
     """The first value of a field: `value_in` of its first repetition, where most values stand."""
-    if not raw or raw.isalnum():  # a delimiter is no letter or digit
-        return raw
     raw = raw.partition(delimiters.component)[0]
-    if raw.isalnum():
+    if not raw or raw.isalnum():  # a delimiter is no letter or digit
         return raw
     _, _, repetition, escape, subcomponent, _ = delimiters
     if repetition in raw:
@@ -174,15 +170,14 @@ def read(raw: bytes) -> Er7:
         raise UnreadableMessage("NO_HEADER", "MSH", "send a message that begins with an MSH segment")
     lines = text.split("\r")
     delimiters = _delimiters(lines[0][:_DELIMITERS_END])
-    names = list(map(_NAME_OF, lines))
-    run_together = "".join(names)
-    if len(run_together) < 3 * len(names) or not (run_together.isalnum() and run_together.isupper()):
-        # Not three capitals or digits each: there are blank or indented lines, small letters, or stranger things.
+    layout = layout_of(lines)
+    if not layout.is_clean:
         lines = [line if line[0] not in _LEADING else line.lstrip(_LEADING) for line in lines if line]
-        names = [line[:3].upper() for line in lines]
-    if names.count("MSH") > 1:
-        _refuse_second_header(lines, names, delimiters)
-    return Er7(Segment.of(lines[0], delimiters), delimiters, charset, lines, names)
+        layout = layout_of(lines)
+    if layout.more_headers and any(lines[number][3:4] == delimiters.field for number in layout.more_headers):
+        # The letters alone are no header, but a header means a second message.
+        raise UnreadableMessage("TWO_HEADERS", "MSH[2]", "split it: each MSH begins a message of its own")
+    return Er7(Segment.of(lines[0], delimiters, "MSH"), delimiters, charset, lines, layout)
 
 
 def _delimiters_of(field: str, encoding: str) -> Delimiters:
@@ -204,15 +199,6 @@ def _delimiters(header: str) -> Delimiters:
     if not field or field.isspace():
         raise UnreadableMessage("DELIMITERS", "MSH-1", "send the field separator after MSH, as in MSH|^~\\&|")
     return _delimiters_of(field, header[4:].partition(field)[0])
-
-
-def _refuse_second_header(lines: list[str], names: list[str], delimiters: Delimiters) -> None:
-    """A second header means a second message. The letters alone are none, and are not taken for one any more."""
-    for number, name in enumerate(names):
-        if name == "MSH" and number > 0:
-            if lines[number][3:4] == delimiters.field:
-                raise UnreadableMessage("TWO_HEADERS", "MSH[2]", "split it: each MSH begins a message of its own")
-            names[number] = ""
 
 
 def _hex(digits: str) -> str:

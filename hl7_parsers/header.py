@@ -14,6 +14,7 @@ from hl7_parsers.timestamps import Clock, ReadTime, message_clock, times_by
 
 # PID-3.5, best first: the id of the patient, rather than of an account, an insurance or a nation.
 _ID_TYPES = {"MR": 0, "MRN": 1, "PI": 2, "PT": 3}
+_PV1_WIDTH = 46  # as far as PV1-45
 
 
 class Times(msgspec.Struct, frozen=True, gc=False):
@@ -27,9 +28,8 @@ class Times(msgspec.Struct, frozen=True, gc=False):
         """The time that a raw field holds."""
         return self.kept.get(raw) or self.kept[raw]
 
-    def read(self, segment: Segment, field: int, place: str) -> Time | None:
-        """A time, and a remark when it cannot be read."""
-        raw = segment.raw(field)
+    def read(self, raw: str, place: str) -> Time | None:
+        """The time of a raw field, and a remark when it cannot be read."""
         if not raw:
             return None
         found = self.of(raw)
@@ -79,27 +79,33 @@ def header_times(message: Er7, zone: ZoneInfo | None) -> tuple[Times, Time | Non
 def patient_of(pid: Segment) -> Patient | None:
     """The patient id: PID-3 by type, else its first, else PID-2, else PID-4. None when there is none."""
     marks = pid.delimiters
-    best, best_id, best_rank = [""], "", len(_ID_TYPES) + 1
+    best, best_rank = None, len(_ID_TYPES) + 1
     for raw in pid.repetitions(3):
-        parts = raw.split(marks.component)
-        if identifier := first_in(parts[0], marks):
-            rank = _ID_TYPES.get(first_in(parts[4], marks).upper() if len(parts) > 4 else "", len(_ID_TYPES))
+        number, _, more = raw.partition(marks.component)
+        if identifier := first_in(number, marks):
+            rank, authority = _kind_of_id(more, marks)
             if rank < best_rank:
-                best, best_id, best_rank = parts, identifier, rank
+                best, best_rank = Patient(identifier, authority, "PID-3"), rank
             if not rank:
                 break
-    if best_id:
-        return Patient(best_id, _authority(best, marks), "PID-3")
+    if best is not None:
+        return best
     for field in (2, 4):
-        parts = pid.repetitions(field)[0].split(marks.component)
-        if identifier := first_in(parts[0], marks):
-            return Patient(identifier, _authority(parts, marks), f"PID-{field}")
+        number, _, more = pid.repetitions(field)[0].partition(marks.component)
+        if identifier := first_in(number, marks):
+            return Patient(identifier, _kind_of_id(more, marks)[1], f"PID-{field}")
     return None
 
 
-def _authority(parts: list[str], marks: Delimiters) -> str:
-    """CX.4: the namespace, else the universal id."""
-    return (first_in(parts[3], marks) or value_in(parts[3], 1, 2, marks)) if len(parts) > 3 else ""
+@kept(1024)
+def _kind_of_id(more: str, marks: Delimiters) -> tuple[int, str]:
+    """The rank of an id by its type (CX.5) and its authority (CX.4: the namespace, else the universal id).
+
+    `more` is what follows the number itself; there are but a few kinds.
+    """
+    parts = [*more.split(marks.component), "", "", ""]
+    rank = _ID_TYPES.get(first_in(parts[3], marks).upper(), len(_ID_TYPES))
+    return rank, first_in(parts[2], marks) or value_in(parts[2], 1, 2, marks)
 
 
 def read_patient(message: Er7, *, is_first_enough: bool = False) -> Patient:
@@ -124,33 +130,49 @@ def read_visit(message: Er7, times: Times) -> Visit:
     """The visit of the message's first PV1 and PID."""
     pv1 = message.first("PV1")
     has_own_id = pv1 is not None and pv1.raw(19) not in ("", NULL)
-    visit = visit_of(pv1, None if has_own_id else message.first("PID"), times)
-    insurance = message.first("IN1")
-    if insurance is None:
-        return visit
-    return msgspec.structs.replace(visit, plan=insurance.text(2), insurer=insurance.text(3))
+    return visit_of(pv1, None if has_own_id else message.first("PID"), times, _insurance(message))
 
 
-def visit_of(pv1: Segment | None, pid: Segment | None, times: Times) -> Visit:
+def _insurance(message: Er7) -> tuple[str, str]:
+    """Plan and insurer of the first IN1."""
+    slot, marks = message.layout.first.get("IN1"), message.delimiters
+    if slot is None:
+        return "", ""
+    _, _, plan, insurer, *_ = [*message.lines[slot.line].split(marks.field, 4), "", "", ""]
+    return first_in(plan, marks), first_in(insurer, marks)
+
+
+def visit_of(pv1: Segment | None, pid: Segment | None, times: Times, insurance: tuple[str, str] = ("", "")) -> Visit:
     """The visit: PV1-19, else PID-18, else PV1-50; empty when none of them is there."""
-    identifier, place = (pv1.text(19) if pv1 is not None else ""), "PV1-19"
+    plan, insurer = insurance
+    if pv1 is None:
+        identifier, place = _other_visit_id(pv1, pid)
+        return Visit(identifier, place, plan=plan, insurer=insurer)
+    row, marks = pv1.row(_PV1_WIDTH), pv1.delimiters
+    identifier, place = first_in(row[19], marks), "PV1-19"
     if not identifier:
         identifier, place = _other_visit_id(pv1, pid)
-    if pv1 is None:
-        return Visit(id=identifier, place=place)
-    marks = pv1.delimiters
-    location = pv1.repetitions(3)[0].split(marks.component)
+    location, facility = _location(row[3], marks)
     return Visit(
-        id=identifier,
-        place=place,
-        patient_class=pv1.text(2),
-        location=first_in(location[0], marks),
-        facility=pv1.text(39) or (first_in(location[3], marks) if len(location) > 3 else ""),
-        admitted=times.read(pv1, 44, "PV1-44"),
-        discharged=times.read(pv1, 45, "PV1-45"),
-        is_discharge_deleted=pv1.raw(45) == NULL,
-        patient_type=pv1.text(18),
+        identifier,
+        place,
+        patient_class=first_in(row[2], marks),
+        location=location,
+        facility=first_in(row[39], marks) or facility,
+        admitted=times.read(row[44], "PV1-44"),
+        discharged=times.read(row[45], "PV1-45"),
+        is_discharge_deleted=row[45] == NULL,
+        plan=plan,
+        insurer=insurer,
+        patient_type=first_in(row[18], marks),
     )
+
+
+@kept(4096)
+def _location(raw: str, marks: Delimiters) -> tuple[str, str]:
+    """Ward and facility of PV1-3."""
+    parts = raw.partition(marks.repetition)[0].split(marks.component)
+    return first_in(parts[0], marks), first_in(parts[3], marks) if len(parts) > 3 else ""
 
 
 def _other_visit_id(pv1: Segment | None, pid: Segment | None) -> tuple[str, str]:

@@ -14,7 +14,7 @@ _LONGEST = 400  # characters; a longer text is worked out each time, so that wha
 
 
 class Kept(dict[_Key, _Result]):
-    """Results of a pure function by its argument: a text, or a tuple that ends in one. Forgets all when it is full.
+    """Results of a pure function by its argument: a text, or a tuple with texts in it. Forgets all when it is full.
 
     The quickest there is, for what is asked for several times a message; `kept.get(key) or kept[key]` is quicker still
     than `kept[key]`, which Python looks up in a class of ours by a longer way.
@@ -27,8 +27,8 @@ class Kept(dict[_Key, _Result]):
 
     def __missing__(self, key: _Key) -> _Result:
         found = self.function(key)
-        text = key if isinstance(key, str) else str(key[-1])
-        if len(text) <= _LONGEST:
+        length = len(key) if isinstance(key, str) else sum(len(part) for part in key if isinstance(part, str))
+        if length <= _LONGEST:
             if len(self) >= self.count:
                 self.clear()
             self[key] = found

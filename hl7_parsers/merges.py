@@ -168,6 +168,6 @@ def _old_patient(mrg: Segment, pid: Segment) -> Patient | None:
         own = (value_in(raw, 4, 1, marks), value_in(raw, 5, 1, marks))
         if own == kind and (found := value_in(raw, 1, 1, marks)):
             return Patient(found, own[0] or value_in(raw, 4, 2, marks), at(mrg, 1))
-    as_pid = Segment.of(f"PID{marks.field * 3}{mrg.raw(1) or mrg.raw(4)}", marks, mrg.number)
+    as_pid = Segment.of(f"PID{marks.field * 3}{mrg.raw(1) or mrg.raw(4)}", marks, "PID", mrg.number)
     other = patient_of(as_pid)
     return Patient(other.id, other.authority, at(mrg, 1 if mrg.raw(1) else 4)) if other else None

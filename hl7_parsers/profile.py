@@ -62,6 +62,10 @@ class SenderProfile:
     indication_field: int = 19
     blood_unit_field: int = 0
 
+    def __hash__(self) -> int:
+        """Quicker than one of all fields, and a profile is asked for with every message."""
+        return hash((self.name, self.time_zone))
+
     def __post_init__(self) -> None:
         if self.time_zone:
             zone_of(self.time_zone)

@@ -7,9 +7,10 @@ from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Er7, Segment
 from hl7_parsers.errors import UnsupportedMessage
 from hl7_parsers.events import DrugOrdered, OrderStopped, Quantity
-from hl7_parsers.fields import at
+from hl7_parsers.fields import at, places
 from hl7_parsers.header import Times
-from hl7_parsers.orders import OrderGroup, components, order_groups, put_order, put_route
+from hl7_parsers.layout import OrderGroup
+from hl7_parsers.orders import components, put_order, read_route
 from hl7_parsers.profile import SenderProfile
 
 # Table 0119: cancel and discontinue, asked for and done.
@@ -25,38 +26,39 @@ def refuse_other_orders(message: Er7) -> None:
 def read_orders(message: Er7, times: Times, profile: SenderProfile) -> list[DrugOrdered | OrderStopped]:
     """The orders of an RDE message; a group with neither RXE nor RXO that stops nothing is none."""
     found: list[DrugOrdered | OrderStopped] = []
-    for group in order_groups(message):
-        control = group.orc.text(1).upper() if group.orc is not None else ""
+    for group in message.layout.order_groups():
+        control = message.segment(group.orc).text(1).upper() if group.orc is not None else ""
         if control in _STOPS:
-            found.append(_stopped(group, control, times, profile))
+            found.append(_stopped(message, group, control, times, profile))
         elif group.rxe is not None or group.rxo is not None:
-            found.append(_ordered(group, control, times, profile))
+            found.append(_ordered(message, group, control, times, profile))
     return found
 
 
-def _stopped(group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> OrderStopped:
+def _stopped(message: Er7, group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> OrderStopped:
     draft = Draft()
-    put_order(group, draft, times, profile)
+    put_order(message, group, draft, times, profile)
     draft.keep({"placer", "filler", "entered"})
     return OrderStopped(**draft.values, control=control, places=draft.places)
 
 
-def _ordered(group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> DrugOrdered:
+def _ordered(message: Er7, group: OrderGroup, control: str, times: Times, profile: SenderProfile) -> DrugOrdered:
     draft = Draft()
-    put_order(group, draft, times, profile)
+    put_order(message, group, draft, times, profile)
     if control and group.orc is not None:
-        draft.put("control", control, at(group.orc, 1))
+        draft.put("control", control, places("ORC", group.orc.number, 2)[1])
     if group.rxr is not None:
-        put_route(group.rxr, draft)
+        draft.take(read_route(message, group.rxr))
         draft.keep(set(DrugOrdered.__struct_fields__))
     if group.rxe is not None:
-        _put_drug(group.rxe, 2, (3, 4, 5), draft)
-        _put_rate(group.rxe, draft)
+        rxe = message.segment(group.rxe)
+        _put_drug(rxe, 2, (3, 4, 5), draft)
+        _put_rate(rxe, draft)
     else:
         draft.values["is_request"] = True
     if group.rxo is not None and "drug" not in draft.values:
-        _put_drug(group.rxo, 1, (2, 3, 4), draft)
-    parts, place = components(group, profile)
+        _put_drug(message.segment(group.rxo), 1, (2, 3, 4), draft)
+    parts, place = components(message, group, profile)
     if parts:
         draft.put("components", parts, place)
     if "method" not in draft.values and "rate" in draft.values:

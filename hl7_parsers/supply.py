@@ -13,54 +13,53 @@ from hl7_parsers.er7 import Er7, Segment
 from hl7_parsers.events import DrugDispensed, DrugGiveOrdered, Quantity
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
-from hl7_parsers.orders import OrderGroup, components, put_order, put_route
+from hl7_parsers.layout import OrderGroup, Slot
+from hl7_parsers.orders import components, put_order, read_route
 from hl7_parsers.profile import SenderProfile
 from hl7_parsers.timestamps import ReadTime, read_time
-
-_SEGMENTS = ("ORC", "TQ1", "RXO", "RXE", "RXR", "RXC", "RXG", "RXD", "NTE")
 
 
 def read_gives(message: Er7, times: Times, profile: SenderProfile) -> list[DrugGiveOrdered]:
     """The doses of an RGV message, one per RXG."""
-    return [_give(group, rxg, times, profile) for group, rxg in _items(message, "RXG")]
+    return [_give(message, group, rxg, times, profile) for group, rxg in _items(message, "RXG")]
 
 
 def read_dispenses(message: Er7, times: Times, profile: SenderProfile) -> list[DrugDispensed]:
     """What an RDS message says was handed out, one per RXD."""
-    return [_dispense(group, rxd, times, profile) for group, rxd in _items(message, "RXD")]
+    return [_dispense(message, group, rxd, times, profile) for group, rxd in _items(message, "RXD")]
 
 
 def _items(message: Er7, wanted: str) -> Iterator[tuple[OrderGroup, Segment]]:
     """Each segment of that name with its order, and the route, parts and notes that are its own or the order's."""
     order, own, item = OrderGroup(), OrderGroup(), None
-    for segment in message.all(*_SEGMENTS):
-        if segment.name in ("ORC", wanted):
+    for slot in message.layout.slots:
+        if slot.name in ("ORC", wanted):
             if item is not None:
-                yield _whole(order, own), item
-            item = segment if segment.name == wanted else None
+                yield _whole(order, own), message.segment(item)
+            item = slot if slot.name == wanted else None
             own = OrderGroup()
-            if segment.name == "ORC":
-                order = OrderGroup(orc=segment)
+            if slot.name == "ORC":
+                order = OrderGroup(orc=slot)
         else:
-            _add(order if item is None else own, segment)
+            _add(order if item is None else own, slot)
     if item is not None:
-        yield _whole(order, own), item
+        yield _whole(order, own), message.segment(item)
 
 
-def _add(group: OrderGroup, segment: Segment) -> None:
-    match segment.name:
+def _add(group: OrderGroup, slot: Slot) -> None:
+    match slot.name:
         case "RXR":
-            group.rxr = group.rxr or segment
+            group.rxr = group.rxr or slot
         case "RXC":
-            (group.rxc_encoded if group.rxe is not None else group.rxc_ordered).append(segment)
+            (group.rxc_encoded if group.rxe is not None else group.rxc_ordered).append(slot)
         case "RXO":
-            group.rxo = segment
+            group.rxo = slot
         case "RXE":
-            group.rxe = segment
+            group.rxe = slot
         case "TQ1":
-            group.tq1.append(segment)
+            group.tq1.append(slot)
         case "NTE":
-            group.notes.append(segment)
+            group.notes.append(slot)
 
 
 def _whole(order: OrderGroup, own: OrderGroup) -> OrderGroup:
@@ -78,30 +77,36 @@ def _whole(order: OrderGroup, own: OrderGroup) -> OrderGroup:
     )
 
 
-def _draft(group: OrderGroup, item: Segment, drug_field: int, times: Times, profile: SenderProfile) -> Draft:
-    """What orders and items of both kinds say alike."""
+def _draft(message: Er7, group: OrderGroup, times: Times, profile: SenderProfile) -> Draft:
+    """What the order of an item says, and its route and parts."""
     draft = Draft()
-    put_order(group, draft, times, profile)
+    put_order(message, group, draft, times, profile)
     if group.rxr is not None:
-        put_route(group.rxr, draft)
-    if group.orc is not None and (control := group.orc.text(1).upper()):
-        draft.put("control", control, at(group.orc, 1))
+        draft.take(read_route(message, group.rxr))
+    orc = message.segment(group.orc) if group.orc is not None else None
+    if orc is not None and (control := orc.text(1).upper()):
+        draft.put("control", control, at(orc, 1))
+    parts, place = components(message, group, profile)
+    if parts:
+        draft.put("components", parts, place)
+    return draft
+
+
+def _put_drug(item: Segment, drug_field: int, draft: Draft) -> None:
+    """The drug, and the item's own number."""
     drug, alternate = fields.codes(item, drug_field)
     if drug != fields.NO_CODE:
         draft.put("drug", drug, at(item, drug_field))
     if alternate != fields.NO_CODE:
         draft.put("alternate", alternate, at(item, drug_field))
-    parts, place = components(group, profile)
-    if parts:
-        draft.put("components", parts, place)
     if sub_id := item.text(1):
         draft.put("sub_id", sub_id, at(item, 1))
-    return draft
 
 
-def _give(group: OrderGroup, rxg: Segment, times: Times, profile: SenderProfile) -> DrugGiveOrdered:
+def _give(message: Er7, group: OrderGroup, rxg: Segment, times: Times, profile: SenderProfile) -> DrugGiveOrdered:
     """RXG: the drug in 4, the amount in 5 to 7 (a range is none), the rate in 15 and 16, strength and volume."""
-    draft = _draft(group, rxg, 4, times, profile)
+    draft = _draft(message, group, times, profile)
+    _put_drug(rxg, 4, draft)
     least, most = rxg.text(5), rxg.text(6)
     if most and fields.number(most) != fields.number(least):
         draft.doubt("AMOUNT_UNREADABLE", at(rxg, 5))
@@ -116,9 +121,10 @@ def _give(group: OrderGroup, rxg: Segment, times: Times, profile: SenderProfile)
     return DrugGiveOrdered(**draft.values, places=draft.places, remarks=tuple(draft.remarks))
 
 
-def _dispense(group: OrderGroup, rxd: Segment, times: Times, profile: SenderProfile) -> DrugDispensed:
+def _dispense(message: Er7, group: OrderGroup, rxd: Segment, times: Times, profile: SenderProfile) -> DrugDispensed:
     """RXD: the drug in 2, when in 3, how much in 4 and 5, the prescription's number in 7."""
-    draft = _draft(group, rxd, 2, times, profile)
+    draft = _draft(message, group, times, profile)
+    _put_drug(rxd, 2, draft)
     _put_quantity(rxd, "quantity", 4, 5, draft)
     _put_time(times.of(rxd.raw(3)), at(rxd, 3), draft)
     if number := rxd.text(7):

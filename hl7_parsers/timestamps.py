@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hl7_parsers.er7 import USUAL, Delimiters, first_in
 from hl7_parsers.events import Time
-from hl7_parsers.keeping import Kept
+from hl7_parsers.keeping import Kept, kept
 
 UNREADABLE = "TIME_UNREADABLE"
 TOO_COARSE = "TIME_TOO_COARSE"
@@ -55,7 +55,7 @@ NO_TIME = ReadTime()
 
 
 @functools.lru_cache(maxsize=32)
-def times_by(clock: Clock, marks: Delimiters) -> Kept[str, ReadTime]:
+def times_by(clock: Clock, marks: Delimiters = USUAL) -> Kept[str, ReadTime]:
     """The times that raw fields hold, read by a clock when they are first asked for, and kept."""
 
     return Kept(lambda raw: read_time(first_in(raw, marks), clock), 4096)
@@ -92,12 +92,11 @@ def _usual(text: str) -> ReadTime | None:
     if len(text) != 19 or text[14] not in "+-" or not (text.isascii() and text[:14].isdigit() and text[15:].isdigit()):
         return None
     try:
-        at = datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
+        wall = datetime.fromisoformat(f"{text[:8]}T{text[8:14]}")
+        offset = _offset(text[14:])
     except ValueError:
         return None
-    if at.year not in _YEARS or text[17] > "5" or abs(at.utcoffset() or timedelta(0)) > _OFFSET_MAX:
-        return None
-    return ReadTime(Time(at, "second", "field"))
+    return ReadTime(Time(wall.replace(tzinfo=offset), "second", "field")) if wall.year in _YEARS else None
 
 
 def _wall_time(numbers: list[int], fraction: str | None) -> datetime:
@@ -117,8 +116,9 @@ def _wall_time(numbers: list[int], fraction: str | None) -> datetime:
     return moment + later
 
 
+@kept(256)
 def _offset(text: str) -> timezone:
-    """`-500` is five hours, as HL7's own examples have it; `-0000` is UTC.
+    """`-500` is five hours, as HL7's own examples have it; `-0000` is UTC. Kept: times of one zone compare quickly.
 
     Raises:
         ValueError: no place on earth has that offset.
@@ -147,17 +147,21 @@ def _placed(wall: datetime, precision: str, own: timezone | None, clock: Clock) 
     if first != second and precision in TO_THE_MINUTE:
         # The clock went back: it showed this twice, and the greater offset is the earlier. Else it never showed it.
         remark = AMBIGUOUS if first > second else NONEXISTENT
-    time, again = (Time(wall.replace(tzinfo=timezone(offset)), precision, "sender") for offset in (first, second))
+    time, again = (Time(wall.replace(tzinfo=_fixed(offset)), precision, "sender") for offset in (first, second))
     return ReadTime(time, remark, again if remark == AMBIGUOUS else None)
 
 
 def message_clock(header_time: str, zone: ZoneInfo | None, marks: Delimiters = USUAL) -> tuple[Clock, ReadTime]:
     """The clock of a message and its own time (MSH-7, raw)."""
     clock = _clock(None, zone)
-    own = times_by(clock, marks)[header_time]
+    known = times_by(clock, marks)
+    own = known.get(header_time) or known[header_time]
     if own.time is not None and own.time.offset_from == "field":
         clock = _clock(own.time.at.tzinfo, zone)
     return clock, own
 
 
 _clock = functools.lru_cache(maxsize=64)(Clock)
+
+
+_fixed = functools.lru_cache(maxsize=64)(timezone)
