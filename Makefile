@@ -20,7 +20,7 @@ SCENARIO_FLOOR := 50
 # More arguments for pytest: make test ARGS="-k hydration"
 ARGS ?=
 
-.PHONY: help demo test lint servers acceptance acceptance-hl7 faults bench fuzz mutation audit clean
+.PHONY: help demo demo-kafka test lint servers acceptance acceptance-hl7 faults bench fuzz mutation audit clean
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -28,6 +28,9 @@ help:  ## Say what there is
 
 demo: $(INSTALLED)  ## Code a synthetic hospital day, from MLLP to claim lines, then exit
 	@.venv/bin/dripcode demo --once
+
+demo-kafka: $(INSTALLED_FOR_TESTS) servers  ## The same day on Apache Kafka, started for it from its jars
+	@$(PYTHON_HERE) -m tests.servers .venv/bin/dripcode demo --once --broker {kafka} $(ARGS)
 
 test: lint servers  ## Lint, then every test, real Kafka and Redis included
 	@$(PYTHON_HERE) -m pytest --ignore=tests/acceptance $(ARGS)

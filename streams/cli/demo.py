@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import tempfile
 import time
@@ -17,17 +18,19 @@ from rich.console import Console
 from rich.live import Live
 
 import coding
+from streams.appenders import appender_of
 from streams.demo.hospital_day import Sent, describe, hospital_day
 from streams.demo.screen import Feed, balance_lines, findings_table, lines_table, live_view
 from streams.demo.stage import DEMO_PATIENCE, Stage, StageError, port_or_free
 from streams.demo.watch import Watch
 from streams.embedded.records import Record
 from streams.mllp_client import send_all
-from streams.provision import open_store
+from streams.provision import open_store, provision_kafka
+from streams.reading import reader_of
 from streams.records import Command, encode
 from streams.settings import Settings, load_settings
 from streams.site import coder_of
-from streams.topics import app_id, topics_of
+from streams.topics import topics_of
 
 DAY = date(2026, 3, 2)
 # How long the day takes when somebody looks on.
@@ -43,14 +46,23 @@ PATIENCE_SECONDS = 120.0
 @click.option("--connections", default=4, show_default=True, help="MLLP connections of the sender.")
 @click.option("--rate", type=float, help="Messages a second, 0 for as fast as they are acknowledged (so with --once).")
 @click.option("--folder", type=click.Path(path_type=Path), help="Keep broker file and logs here.")
-def command(once: bool, seed: int, encounters: int, connections: int, rate: float | None, folder: Path | None) -> None:
+@click.option("--broker", metavar="URL", help="kafka://HOST:PORT to run on, in topics of its own; else a file.")
+def command(
+    once: bool,
+    seed: int,
+    encounters: int,
+    connections: int,
+    rate: float | None,
+    folder: Path | None,
+    broker: str | None,
+) -> None:
     """Send a synthetic hospital day over MLLP and watch claim lines come out, on the pages and in the terminal."""
     console = Console()
     made = tempfile.TemporaryDirectory(prefix="dripcode-demo-") if folder is None else None
     place = Path(made.name) if made else folder
     assert place is not None
     place.mkdir(parents=True, exist_ok=True)
-    stage = Stage(place, DEMO_PATIENCE)
+    stage = Stage(place, {**DEMO_PATIENCE, **_on(broker)})
     if not once:  # a run to look at answers where a user would look
         stage.mllp_port, stage.worker_port, stage.web_port = (port_or_free(wanted) for wanted in (2575, 9464, 8080))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends the demo, its processes end with it
@@ -74,14 +86,17 @@ class Show:
         self.stage = stage
         self.day = day
         self.settings = _settings(stage)
-        self.store = open_store(self.settings)
-        self.watch = Watch(self.store, topics_of(self.settings), app_id(self.settings))
         self.feed = Feed(len(day))
+        self.watch: Watch
 
     def run(self, connections: int, rate: float | None, *, once: bool) -> None:
         """Start, feed, wait until it is coded, tell what came of it; go on until Ctrl-C unless `once`."""
         began = time.monotonic()
         self.console.print(describe(self.day))
+        if self.settings.is_embedded:
+            open_store(self.settings).close()
+        else:
+            asyncio.run(provision_kafka(self.settings))
         self.stage.start_worker()
         self.stage.start_listener()
         if not once:
@@ -91,17 +106,22 @@ class Show:
         self.console.print(f"\nlistener and worker ready after {time.monotonic() - began:.1f} s; sending\n")
         if not once:
             self.console.print(f"[bold]Watch it at {self.stage.page}[/bold]\n", highlight=False)
-        asyncio.run(self._play(connections, rate or None))
-        self._tell()
-        if once:
+        asyncio.run(self._watched(connections, rate or None, once=once))
+
+    async def _watched(self, connections: int, rate: float | None, *, once: bool) -> None:
+        async with reader_of(self.settings) as reader:
+            self.watch = Watch(reader, topics_of(self.settings))
+            await self._play(connections, rate)
+            self._tell()
+            if not once:
+                await self._keep_running()
+                return
             self.console.print(
                 "\nThis was `dripcode demo --once`. To keep it running: dripcode demo"
                 "\nTo try messages of your own: dripcode code FILE.hl7  (or --explain for a person's view)",
                 highlight=False,
                 soft_wrap=True,
             )
-            return
-        self._keep_running()
 
     async def _play(self, connections: int, rate: float | None) -> None:
         sending = asyncio.create_task(self._send(connections, rate))
@@ -110,7 +130,7 @@ class Show:
             await sending
             self.feed.ended = time.monotonic()
             await self._until(lambda: self.watch.lag == 0, show)
-            self._close_the_rest()
+            await self._close_the_rest()
             await self._until(self._is_coded, show)
 
     async def _send(self, connections: int, rate: float | None) -> None:
@@ -132,7 +152,7 @@ class Show:
         """Look and show until it is done. Raises StageError when it takes too long or a process ends."""
         last_news, waiting_since = -1, time.monotonic()
         while True:
-            self.watch.look()
+            await self.watch.look()
             show()
             self.stage.check()
             if is_done():
@@ -150,14 +170,21 @@ class Show:
             return nullcontext(lambda: None)
         return _LiveView(Live(console=self.console, refresh_per_second=8), self)
 
-    def _close_the_rest(self) -> None:
+    async def _close_the_rest(self) -> None:
         """The day is over: close what is still open, as a person would by command."""
         commands = []
         for who in sorted(self.watch.encounters):
             if who.encounter_id not in self.watch.closed:
                 close = Command("close", *who, at=time.time())
                 commands.append(Record(self.watch.topics.commands, who.patient.encode(), encode(close)))
-        self.store.append_many(commands)
+        appender = appender_of(self.settings)
+        await appender.start()
+        try:
+            for answer in await appender.append(commands):
+                if isinstance(answer, Exception):
+                    raise StageError(f"a command could not be stored: {answer}")
+        finally:
+            await appender.stop()
 
     def _is_coded(self) -> bool:
         return self.watch.lag == 0 and len(self.watch.closed) == len(self.watch.encounters)
@@ -189,7 +216,7 @@ class Show:
             console.print()
             console.print(coding.explain(encounter, coder.code(encounter)), highlight=False, soft_wrap=True)
 
-    def _keep_running(self) -> None:
+    async def _keep_running(self) -> None:
         stage = self.stage
         self.console.print(
             f"\nStill running; Ctrl-C stops it."
@@ -201,10 +228,10 @@ class Show:
         )
         with self._live() as show:
             while True:
-                self.watch.look()
+                await self.watch.look()
                 show()
                 stage.check()
-                time.sleep(0.25)
+                await asyncio.sleep(0.25)
 
 
 class _LiveView(AbstractContextManager[Callable[[], None]]):
@@ -217,6 +244,17 @@ class _LiveView(AbstractContextManager[Callable[[], None]]):
 
     def __exit__(self, *what: object) -> None:
         self.live.__exit__(None, None, None)
+
+
+def _on(broker: str | None) -> dict[str, str]:
+    """The settings of a day on Kafka: topics that no other day has."""
+    if not broker:
+        return {}
+    return {
+        "DRIPCODE_BROKER": broker,
+        "DRIPCODE_TOPIC_PREFIX": f"demo-{secrets.token_hex(4)}-",
+        "DRIPCODE_INSTANCE": "demo",
+    }
 
 
 def _settings(stage: Stage) -> Settings:

@@ -1,4 +1,4 @@
-"""What came of the day so far, read from the broker file as any consumer would read it."""
+"""What came of the day so far, read from the topics as any consumer would read them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 
 from streams import records
 from streams.claims import Line
-from streams.embedded.records import StoredRecord
-from streams.embedded.store import Store
 from streams.identity import Merges, Who
-from streams.reading import EmbeddedReader
+from streams.reading import Reader
 from streams.records import ClosedEncounter, Tally
 from streams.topics import Topics
 
@@ -20,9 +18,8 @@ from streams.topics import Topics
 class Watch:
     """The newest claim set of each encounter, open findings, the balance; brought up to date by `look`."""
 
-    store: Store
+    reader: Reader
     topics: Topics
-    group: str
     claim_sets: dict[str, tuple[int, dict[str, Line]]] = field(default_factory=dict)
     findings: dict[str, Line] = field(default_factory=dict)
     closed: dict[str, ClosedEncounter] = field(default_factory=dict)
@@ -30,28 +27,29 @@ class Watch:
     identities: set[Who] = field(default_factory=set)
     merges: Merges = field(default_factory=Merges)
     reissued: int = 0
-    _reader: EmbeddedReader = field(init=False)
+    received: int = 0  # messages on the inbound topic, counted by the topic itself
+    lag: int = 0  # messages, commands and closed encounters that are still waiting
 
-    def __post_init__(self) -> None:
-        self._reader = EmbeddedReader(self.store, self.group)
-
-    def look(self) -> None:
+    async def look(self) -> None:
         """Read what is new on the topics."""
-        for record in self._fresh(self.topics.claim_lines):
+        names = (self.topics.inbound, self.topics.commands, self.topics.closed)
+        sizes = [await self.reader.sizes(name) for name in names]
+        self.received, self.lag = sizes[0][0], sum(waiting for _, waiting in sizes)
+        for record in await self.reader.new(self.topics.claim_lines):
             self._take_line(json.loads(record.value or b"{}"))
-        for record in self._fresh(self.topics.worklist):
+        for record in await self.reader.new(self.topics.worklist):
             finding: Line = json.loads(record.value or b"{}")
             known_finding = self.findings.get(finding["finding_id"], finding)
             if finding["claim_set_version"] >= known_finding["claim_set_version"]:
                 self.findings[finding["finding_id"]] = finding
-        for record in self._fresh(self.topics.closed):
+        for record in await self.reader.new(self.topics.closed):
             closed = records.decode_closed(record.value or b"")
             known = self.closed.get(closed.encounter.encounter_id)
             if closed.is_emptied:
                 continue
             if known is None or closed.version >= known.version:
                 self.closed[closed.encounter.encounter_id] = closed
-        for record in self._fresh(self.topics.facts_changelog):
+        for record in await self.reader.new(self.topics.facts_changelog):
             if record.key == records.TALLY_KEY:
                 self.tallies[record.partition] = records.decode_tally(record.value or b"")
                 continue
@@ -60,9 +58,6 @@ class Watch:
                 self.merges.add(records.decode_merge(record.value or b"").merge)
             else:
                 self.identities.add(Who(*records.split_encounter_key(encounter)))
-
-    def _fresh(self, topic: str) -> list[StoredRecord]:
-        return self._reader.fresh(topic)
 
     def _take_line(self, line: Line) -> None:
         version, lines = self.claim_sets.get(line["encounter_id"], (0, {}))
@@ -94,21 +89,6 @@ class Watch:
         for tally in self.tallies.values():
             total.add(tally)
         return total
-
-    @property
-    def received(self) -> int:
-        """Messages on the inbound topic, counted by the topic itself."""
-        return sum(self.store.highwater(self.topics.inbound, n) for n in range(self._partitions()))
-
-    @property
-    def lag(self) -> int:
-        """Messages, commands and closed encounters that are still waiting."""
-        names = (self.topics.inbound, self.topics.commands, self.topics.closed)
-        return sum(sum(self.store.lag(self.group, name).values()) for name in names)
-
-    def _partitions(self) -> int:
-        topic = self.store.topic(self.topics.inbound)
-        return topic.partitions if topic else 0
 
 
 def by_code(lines: list[Line]) -> list[tuple[str, str, int, int]]:

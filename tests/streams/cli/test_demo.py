@@ -1,5 +1,6 @@
 """`dripcode demo` as a new user would run it, to its end and to look on."""
 
+import asyncio
 import os
 import re
 import signal
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from tests.servers.kafka import KafkaServer
 
 Found = TypeVar("Found")
 
@@ -40,6 +44,21 @@ def test_a_day_ends_by_itself_with_a_closed_balance_and_says_what_to_try_next(tm
     last = done.stdout.strip().splitlines()[-2:]
     assert "dripcode demo" in last[0]
     assert "dripcode code FILE.hl7" in last[1]
+
+
+@pytest.mark.slow
+def test_the_same_day_goes_over_kafka(kafka: KafkaServer) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "demo", "--once", "--encounters", "4", "--broker", kafka.broker],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"received (\d+) = applied \d+ ", done.stdout)
+    topics = asyncio.run(_topics(kafka.address))
+    assert [name for name in topics if re.fullmatch(r"demo-\w{8}-claim\.lines", name)]
 
 
 @pytest.mark.slow
@@ -91,6 +110,16 @@ def shown(page: str) -> str:
     """What stands on a page."""
     with urllib.request.urlopen(page, timeout=5) as answer:
         return str(answer.read().decode())
+
+
+async def _topics(address: str) -> list[str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        found: list[str] = await admin.list_topics()
+        return found
+    finally:
+        await admin.close()
 
 
 def received(page: str) -> int:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
-import redis
 
 from streams.read_model.redis_shelf import RedisShelf
 from streams.read_model.shelf import MINUTES_KEPT, Changes, Overtaken, ReadModelAway, Shelf
 from streams.read_model.sqlite_shelf import SqliteShelf
-from tests.servers.certificates import Authority
-from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 from tests.streams.read_model.conftest import MakeShelf
-
-# What the pages' README says that the user of Redis needs.
-ACL = "~dripcode:* +@read +@write +@transaction +@connection -@dangerous"
 
 
 def changes(at: int = 0, to: int = 1, **documents: float) -> Changes:
@@ -154,59 +147,3 @@ async def test_redis_away_is_said_without_its_address(tmp_path: Path) -> None:
         assert await shelf.positions() == {}
         await shelf.write(changes(0, 2, b=1))
         await shelf.close()
-
-
-@pytest.mark.redis
-async def test_redis_is_reached_over_tls_as_a_user_that_may_touch_our_keys_alone(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    ours = authority.issue("redis", ["127.0.0.1"])
-    secret = "synthetic-secret"
-    acl = tmp_path / "users.acl"
-    acl.write_text(f"user default off\nuser tester on >{secret} +@all ~*\nuser dripcode on >{secret} {ACL}\n")
-    password = tmp_path / "password"
-    password.write_text(secret + "\n")
-    tls = ("--tls-cert-file", ours.certificate, "--tls-key-file", ours.key, "--tls-ca-cert-file", authority.file)
-    port = free_port()
-    options = ("--tls-port", str(port), "--tls-auth-clients", "no", "--aclfile", str(acl), *tls)
-    command = ["redis-server", "--port", "0", "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path), *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        url, ca = f"rediss://dripcode@127.0.0.1:{port}/0", Path(authority.file)
-        shelf = RedisShelf.connect(url, "syn", password_file=password, ca=ca)
-        await _until_it_answers(shelf)
-        await shelf.write(changes(a=1, b=2, c=3))
-        await shelf.notice("worker:1", b"{}", 5)
-        assert await shelf.notices() == {"worker:1": b"{}"}
-        assert await shelf.ranked("line", "recent", 2) == [("c", 3.0), ("b", 2.0)]
-        assert await shelf.trim("line", "recent", 1) == 2
-        assert await shelf.counts("received", range(2)) == {}
-        with pytest.raises(redis.exceptions.NoPermissionError):
-            await shelf._redis.set("somebody-elses", "1")
-        with pytest.raises(redis.exceptions.NoPermissionError):
-            await shelf._redis.config_get("*")
-        await shelf.clear()
-        assert await shelf.positions() == {}
-        await shelf.close()
-        for wrong in (
-            RedisShelf.connect(url, "syn", password_file=password, ca=Path(Authority(tmp_path, "Other").file)),
-            RedisShelf.connect(url.replace("dripcode", "nobody"), "syn", password_file=password, ca=ca),
-            RedisShelf.connect(url.replace("rediss", "redis"), "syn", password_file=password),
-        ):
-            with pytest.raises(ReadModelAway) as away:
-                await wrong.positions()
-            assert secret not in str(away.value)
-            assert str(port) not in str(away.value)
-            await wrong.close()
-    finally:
-        process.terminate()
-        process.wait()
-
-
-async def _until_it_answers(shelf: RedisShelf) -> None:
-    for _ in range(100):
-        try:
-            await shelf.positions()
-            return
-        except ReadModelAway:
-            await asyncio.sleep(0.1)
-    raise AssertionError("Redis does not answer")
