@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import date
 from typing import Any
 
 import msgspec
+
+from coding.drug_units import is_unclassified
 
 Line = dict[str, Any]  # a claim line by the names of the published contract
 
@@ -21,6 +24,13 @@ class Charge(msgspec.Struct, frozen=True):
 
     transaction_id: str
     line: Line
+
+
+def unclassified_drug(line: Line) -> str:
+    """Name and dose of a drug whose code is one for drugs without their own: a payer wants them told; else ""."""
+    if "hcpcs" not in line or not is_unclassified(line["code"], date.fromisoformat(line["service_date"])):
+        return ""
+    return f"{line['drug']['name'] or line['drug']['code']} {line['dose']['amount']} {line['dose']['unit']}".strip()
 
 
 class News(msgspec.Struct, frozen=True):

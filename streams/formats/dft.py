@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from hl7_parsers.er7 import USUAL, escape
-from streams.formats.charge import Charge, Document, Line, News
+from streams.formats.charge import Charge, Document, Line, News, unclassified_drug
 
 VERSIONS: Final = ("2.3.1", "2.5.1", "2.7")
 _CODE_SYSTEMS: Final = {"CPT": "C4", "HCPCS": "HCPCS"}  # table 0396
@@ -74,7 +74,7 @@ def _pv1(line: Line) -> str:
 
 def _ft1(number: int, charge: Charge, kind: str, to: Addressee) -> str:
     line = charge.line
-    code = f"{line['code']}^^{_CODE_SYSTEMS[line['code_system']]}"
+    code = f"{line['code']}^{_text(unclassified_drug(line))}^{_CODE_SYSTEMS[line['code_system']]}"
     units = -line["units"] if kind == _REVERSAL and to.is_negative else line["units"]
     fields = {
         1: str(number),

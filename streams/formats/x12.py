@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from streams.formats.charge import Charge, Document, Line, News, short_id
+from streams.formats.charge import Charge, Document, Line, News, short_id, unclassified_drug
 
 FRAGMENTS, SYNTHETIC = "fragments", "synthetic"
 FORMS: Final = (FRAGMENTS, SYNTHETIC)
@@ -25,6 +25,7 @@ REVENUE_CODES: Final = {"hydration": "0260", "therapeutic": "0260", "chemotherap
 _ELEMENT, _COMPONENT, _REPETITION, _END = "*", ":", "^", "~"
 _CLAIM_ID_MAX = 38
 _MODIFIERS_MAX = 4
+_DESCRIPTION_MAX = 80
 _NO_DIAGNOSIS: Final = "R69"  # ICD-10-CM: illness, unspecified
 
 Segment = Sequence[str]
@@ -78,7 +79,7 @@ class Claims:
     def _service_line(self, place: int, charge: Charge) -> Iterator[Segment]:
         """Loops 2400 and 2410."""
         line = charge.line
-        procedure = _COMPONENT.join(("HC", line["code"], *line["modifiers"][:_MODIFIERS_MAX]))
+        procedure = _COMPONENT.join(_procedure(line))
         yield "LX", str(place)
         if line["setting"] == FACILITY:
             revenue = line.get("revenue_code") or self.revenue_codes[line["service_family"]]
@@ -88,6 +89,14 @@ class Claims:
         yield "DTP", "472", "D8", line["service_date"].replace("-", "")
         yield "REF", "6R", charge.transaction_id
         yield from _drug(line)
+
+
+def _procedure(line: Line) -> list[str]:
+    """SV101 or SV202: the code, up to four modifiers, and for a drug without a code of its own what it is."""
+    said = ["HC", line["code"], *line["modifiers"][:_MODIFIERS_MAX]]
+    if note := unclassified_drug(line):
+        said += [""] * (2 + _MODIFIERS_MAX - len(said)) + [_text(note)[:_DESCRIPTION_MAX]]
+    return said
 
 
 def _drug(line: Line) -> Iterator[Segment]:

@@ -48,6 +48,14 @@ def test_charges_and_reversals_as_python_hl7_reads_them() -> None:
     assert str(rows[2][13]) == "PHARM"
 
 
+def test_a_drug_without_a_code_of_its_own_is_told_by_name_and_dose() -> None:
+    drug = {"code": "X", "system": "99SYN", "name": "new^drug"}
+    of_drug = {**drug_line("n"), "code": "J3590", "hcpcs": "J3590", "drug": drug}
+    news = News("k", 1, [], [Charge("NOC", of_drug)], [], was_told=False)
+    row = by_python_hl7(dft(news, Addressee()).content).segments("FT1")[0]
+    assert (str(row[7]), str(row[25])) == ("J3590^new\\S\\drug 300 mg^HCPCS",) * 2
+
+
 def test_our_own_reader_reads_the_same() -> None:
     content = dft(CHANGED, Addressee()).content
     ours, theirs = er7.read(content), by_python_hl7(content)

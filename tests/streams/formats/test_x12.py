@@ -77,6 +77,18 @@ def test_service_lines_say_code_modifiers_units_date_and_id() -> None:
     assert named(document.content, "CTP") == [["CTP", "", "", "", "3", "UN"]]
 
 
+@pytest.mark.parametrize("setting", ["facility", "professional"])
+def test_a_drug_without_a_code_of_its_own_is_told_by_name_and_dose(setting: str) -> None:
+    drug = {"code": "X", "system": "99SYN", "name": "newdrug*umab"}
+    dose = {"amount": "250", "unit": "mg"}
+    of_drug = {**drug_line("n", setting=setting), "code": "J3590", "hcpcs": "J3590", "drug": drug, "dose": dose}
+    charge = Charge("NOC", of_drug)
+    (document,) = Claims(SYNTHETIC).documents([News("k", 1, [], [charge], [charge], was_told=False)], 12)
+    name, place = ("SV2", 2) if setting == "facility" else ("SV1", 1)
+    assert named(document.content, name)[0][place] == "HC:J3590:JZ::::newdrugumab 250 mg"
+    assert errors(document.content) == []
+
+
 def test_a_fragment_is_the_claim_of_the_interchange_without_its_people() -> None:
     (fragment,) = Claims(FRAGMENTS).documents(news(), 12)
     (whole,) = Claims(SYNTHETIC).documents(news(), 12)
