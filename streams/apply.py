@@ -16,6 +16,7 @@ from streams.close import NEVER, DueIndex, Patience
 from streams.commands import Case
 from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.embedded.records import Record
+from streams.forgetting import forget
 from streams.handing import Mail, emptied, hand_over, tell
 from streams.identity import Merge, Who, merges_of, patient_key
 from streams.log import Explained
@@ -131,21 +132,17 @@ class Applier:
             self.partitions[number] = held
         return held
 
-    def restore(self, partition: int, key: bytes, value: bytes) -> None:
-        """Take one record of the facts changelog in."""
+    def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Take one record of the facts changelog in; None deletes a fact."""
         self.partition(partition).restore(key, value)
 
     def index_due(self, partition: int) -> None:
         """Make the due index anew, after recovery."""
         held = self.partition(partition)
-        held.due = DueIndex()
+        held.due, held.aging = DueIndex(), DueIndex()
         for account in held.homes():
             if self.mail.is_owner(partition, account.patient):
-                held.due.put(account, self._due(held, account))
-
-    def _due(self, partition: Partition, account: Who) -> float:
-        occasions = occasions_of(partition, account, self.rules.site)
-        return min((one.standing.due(self.rules.patience)[0] for one in occasions), default=NEVER)
+                self.sender.schedule(held, account, occasions_of(held, account, self.rules.site))
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another worker owns now."""
@@ -189,7 +186,7 @@ class Applier:
         return work.out, work.counts
 
     def due_commands(self, number: int, now: float) -> list[Command]:
-        """A close command for each encounter of a partition whose time has come."""
+        """A command for each encounter of a partition whose time has come: to close, or to let its facts go."""
         held = self.partition(number)
         sent = []
         for account in held.due.pop_due(now):
@@ -202,6 +199,9 @@ class Applier:
                     due = now + RESEND_SECONDS
                 following = min(following, due)
             held.due.put(account, following)
+        for account in held.aging.pop_due(now):
+            sent.append(Command("forget", account.patient, account.encounter_id, at=now))
+            held.aging.put(account, now + RESEND_SECONDS)
         return sent
 
     # -- one message -------------------------------------------------------------------------------------------
@@ -318,6 +318,9 @@ class Applier:
         if command.command == "transfer":
             self._transfer(inbound, command, work)
             return
+        if command.command == "forget":
+            self._forget(inbound.partition, Who(command.patient, command.encounter_id), work)
+            return
         why = self._obey(inbound, command, work)
         if why:
             self._dead(inbound, work, Why(why))
@@ -361,6 +364,13 @@ class Applier:
         for handed, fact in facts:
             who = Who(handed.patient, handed.encounter_id)
             self.keep(inbound.partition, who, handed.fact_id.encode(), fact, work)
+
+    def _forget(self, number: int, who: Who, work: Work) -> None:
+        """Delete facts past their age. What is new in this batch goes out first; the timer asks again."""
+        partition = self.partition(number)
+        members = partition.members(partition.merges.resolve(who))
+        if not any((number, member) in work.touched for member in members):
+            work.out += forget(self.sender, number, partition, who, work.now)
 
     # -- what follows ------------------------------------------------------------------------------------------
 

@@ -90,9 +90,10 @@ class Issuer:
     def partition(self, number: int) -> ClaimSets:
         return self.partitions.setdefault(number, ClaimSets())
 
-    def restore(self, partition: int, key: bytes, value: bytes) -> None:
-        """Take one record of the claim sets changelog in."""
-        self.partition(partition).restore(key, value)
+    def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Take one record of the claim sets changelog in; nothing in it is ever deleted."""
+        if value is not None:
+            self.partition(partition).restore(key, value)
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another worker owns now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
@@ -16,7 +16,17 @@ from hl7_parsers.events import (
     EncounterReopened,
     Message,
 )
-from streams.records import CloseFact, DocumentFact, Fact, HandedFact, MessageFact, WordFact
+from streams.records import (
+    LAYOUT,
+    PAST_ID,
+    CloseFact,
+    DocumentFact,
+    Fact,
+    HandedFact,
+    MessageFact,
+    PastFact,
+    WordFact,
+)
 
 NEVER = float("inf")
 K = TypeVar("K")
@@ -32,6 +42,7 @@ class Patience:
     after_quiet: float
     at_age: float
     reissue_until: float = NEVER  # after the first close; what changes later is a finding
+    facts_kept: float = NEVER  # after the first close; then facts are deleted
 
     @classmethod
     def of(
@@ -40,9 +51,10 @@ class Patience:
         after_quiet: timedelta,
         at_age: timedelta,
         reissue_until: timedelta | None = None,
+        facts_kept: timedelta | None = None,
     ) -> Patience:
-        until = NEVER if reissue_until is None else reissue_until.total_seconds()
-        return cls(after_discharge.total_seconds(), after_quiet.total_seconds(), at_age.total_seconds(), until)
+        ends = (NEVER if each is None else each.total_seconds() for each in (reissue_until, facts_kept))
+        return cls(after_discharge.total_seconds(), after_quiet.total_seconds(), at_age.total_seconds(), *ends)
 
 
 @dataclass(slots=True)
@@ -54,6 +66,7 @@ class Standing:
 
     facts: int = 0
     messages: int = 0
+    past: int = 0  # of the messages, how many are no longer here
     first_received: float = NEVER
     last_received: float = 0.0
     status: tuple[str, str, float] = ("", "open", 0.0)  # newest ADT news: its key, what it says, received when
@@ -97,6 +110,9 @@ class Standing:
             said.add((fact.received_at, about, fact.who, fact.why))
         elif isinstance(fact, WordFact) and fact.word == "recode":
             self.recoded += 1
+        elif isinstance(fact, PastFact):
+            self.facts -= 1  # it stands for others, and is none itself
+            self.join(_standing_then(fact))
 
     def _opened_or_ended(self, key: str, status: str, received_at: float) -> None:
         self.status = max(self.status, (key, status, received_at))
@@ -107,6 +123,7 @@ class Standing:
         """Count in what another identity of the same encounter adds."""
         self.facts += other.facts
         self.messages += other.messages
+        self.past += other.past
         self.first_received = min(self.first_received, other.first_received)
         self.last_received = max(self.last_received, other.last_received)
         self.status = max(self.status, other.status)
@@ -139,6 +156,15 @@ class Standing:
         return self.is_closed and now - self.first_closed > patience.reissue_until
 
     @property
+    def is_bare(self) -> bool:
+        """Only what is left of facts past their age is here: there is nothing to be coded."""
+        return 0 < self.messages == self.past
+
+    def forget_at(self, patience: Patience) -> float:
+        """When its facts are past their age, in seconds since 1970, if nothing opens it again."""
+        return self.first_closed + patience.facts_kept if self.is_closed and not self.is_bare else NEVER
+
+    @property
     def rests_on(self) -> str:
         """The key of the newest news that a close rests on."""
         return max(self.status[0], self.reopened)
@@ -163,6 +189,42 @@ class Standing:
         if status in ("discharge", "cancelled"):
             ways.append((received + patience.after_discharge, status))
         return ways
+
+
+def _standing_then(fact: PastFact) -> Standing:
+    """What the facts that are gone added up to."""
+    return Standing(
+        facts=sum(not each.startswith(PAST_ID.decode()) for each in fact.facts),
+        messages=fact.messages,
+        past=fact.messages,
+        first_received=fact.first_received,
+        last_received=fact.received_at,
+        status=fact.status,
+        reopened=fact.reopened,
+        reopened_at=fact.reopened_at,
+        closed=fact.closed,
+        first_closed=NEVER if fact.first_closed is None else fact.first_closed,
+        handed=fact.handed,
+        given=fact.given or (NEVER, 0.0),
+    )
+
+
+def past_fact(facts: Iterable[str], standing: Standing) -> PastFact:
+    """What is left of facts that add up to this."""
+    return PastFact(
+        layout=LAYOUT,
+        received_at=standing.last_received,
+        facts=tuple(sorted(facts)),
+        messages=standing.messages,
+        first_received=standing.first_received,
+        status=standing.status,
+        reopened=standing.reopened,
+        reopened_at=standing.reopened_at,
+        closed=standing.closed,
+        first_closed=None if standing.first_closed == NEVER else standing.first_closed,
+        handed=standing.handed,
+        given=None if standing.given[0] == NEVER else standing.given,
+    )
 
 
 def _span(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

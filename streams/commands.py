@@ -55,7 +55,10 @@ def obey(case: Case) -> Asked | str:
     answer = _ANSWERS.get(case.command.command)
     if answer is None:
         return "UNKNOWN_COMMAND"
-    return answer(case) if case.occasions else "UNKNOWN_ENCOUNTER"
+    if not case.occasions:
+        return "UNKNOWN_ENCOUNTER"
+    is_past = any(one.standing.past for one in case.occasions)
+    return "ENCOUNTER_PAST" if is_past and answer is not _close else answer(case)
 
 
 def _close(case: Case) -> Asked:

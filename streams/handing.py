@@ -97,7 +97,8 @@ def emptied(
             continue
         partition.due.put(account, NEVER)
         issued = occasions_of(partition, account, site, before) if mail.is_owner(number, account.patient) else []
-        closed = [one for one in issued if one.standing.is_closed]
+        # Of one whose facts are gone nothing can be issued under the new identity: what was issued stays.
+        closed = [one for one in issued if one.standing.is_closed and not one.standing.past]
         if closed:
             version = partition.version(account)
             received = max(one.standing.last_received for one in closed)

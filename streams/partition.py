@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from hl7_parsers.events import Message
 from streams import records
-from streams.close import DueIndex, Standing, standing_of
+from streams.close import DueIndex, Standing, past_fact, standing_of
 from streams.identity import Merge, Merges, Who
-from streams.records import Fact, MessageFact, Tally
+from streams.records import PAST_ID, Fact, MessageFact, PastFact, Tally
 
 # Where the facts of an identity that has none yet are kept: a mapping by fact id.
 FactsOf = Callable[[Who], MutableMapping[bytes, bytes]]
@@ -17,11 +17,61 @@ FactsOf = Callable[[Who], MutableMapping[bytes, bytes]]
 
 @dataclass(slots=True)
 class EncounterFacts:
-    """The facts of one identity of an encounter by id, encoded as in the changelog, and what they add up to."""
+    """The facts of one identity of an encounter by id, encoded as in the changelog, and what they add up to.
+
+    A fact of facts that are gone (streams/forgetting.py) may have some of these beside it still, where a worker ended
+    before it deleted them: they count twice until they are forgotten again.
+    """
 
     facts: MutableMapping[bytes, bytes] = field(default_factory=dict)
-    standing: Standing = field(default_factory=Standing)
     is_recovered: bool = False  # what these facts caused may not have been written before the worker ended
+    _standing: Standing | None = field(default_factory=Standing)  # None: to be worked out anew
+
+    @property
+    def standing(self) -> Standing:
+        if self._standing is None:
+            self._standing = self._added_up(self.facts)
+        return self._standing
+
+    @standing.setter
+    def standing(self, known: Standing) -> None:
+        self._standing = known
+
+    def _added_up(self, fact_ids: Iterable[bytes]) -> Standing:
+        return standing_of(records.decode_fact(self.facts[each]) for each in fact_ids)
+
+    def has(self, fact_id: bytes) -> bool:
+        """Whether a fact is here, or was and is past its age."""
+        return fact_id in self.facts or (self.standing.past > 0 and fact_id in self._gone())
+
+    def _gone(self) -> set[bytes]:
+        past = (records.recall_fact(value) for fact_id, value in self.facts.items() if fact_id.startswith(PAST_ID))
+        return {each.encode() for fact in past if isinstance(fact, PastFact) for each in fact.facts}
+
+    def put(self, fact_id: bytes, fact: Fact, value: bytes) -> None:
+        """Take a fact in that is not here."""
+        try:
+            self.standing.take(fact)
+        except Exception:
+            self._standing = None
+            raise
+        self.facts[fact_id] = value
+
+    def delete(self, fact_ids: Iterable[bytes]) -> None:
+        """Let facts go, those that are here."""
+        for fact_id in fact_ids:
+            self.facts.pop(fact_id, None)
+        self._standing = None
+
+    def forget(self) -> tuple[bytes, bytes, list[bytes]]:
+        """Let all facts go: the id and the value of the one that takes their place, and the ids of those that go."""
+        here, gone = list(self.facts), self._gone()
+        standing = self._added_up(each for each in here if each not in gone)
+        fact = past_fact((each.decode() for each in {*here, *gone}), standing)
+        fact_id, value = records.past_fact_id(fact), records.encode(fact)
+        self.delete(here)
+        self.put(fact_id, fact, value)
+        return fact_id, value, here
 
 
 @dataclass(slots=True)
@@ -34,11 +84,15 @@ class Partition:
     merges: Merges = field(default_factory=Merges)
     recovered_merges: set[Merge] = field(default_factory=set)
     due: DueIndex[Who] = field(default_factory=DueIndex)
+    aging: DueIndex[Who] = field(default_factory=DueIndex)  # when facts are past their age
     closing: dict[Who, float] = field(default_factory=dict)  # due since, seconds since 1970; asked to close, not closed
     tally: Tally = field(default_factory=Tally)
 
-    def restore(self, key: bytes, value: bytes) -> None:
-        """Take a record of the changelog in: a fact, a merge, or the tally."""
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take a record of the changelog in: a fact, a merge, or the tally; None deletes a fact."""
+        if value is None:
+            self._delete(key)
+            return
         if key == records.TALLY_KEY:
             tally = records.decode_tally(value)
             # A worker that lost the partition may have written later; what counted further is right.
@@ -53,8 +107,13 @@ class Partition:
         held = self.held(Who(*records.split_encounter_key(encounter)))
         held.is_recovered = True
         if fact_id not in held.facts:
-            held.facts[fact_id] = value
-            held.standing.take(records.decode_fact(value))
+            held.put(fact_id, records.decode_fact(value), value)
+
+    def _delete(self, key: bytes) -> None:
+        encounter, _, fact_id = key.rpartition(records.SEPARATOR)
+        held = self.encounters.get(Who(*records.split_encounter_key(encounter)))
+        if held is not None:
+            held.delete([fact_id])
 
     def held(self, who: Who) -> EncounterFacts:
         """The facts of an identity, begun when there are none."""
@@ -67,14 +126,9 @@ class Partition:
     def keep(self, who: Who, fact_id: bytes, fact: Fact, value: bytes) -> bool:
         """Keep a fact under the identity it was sent under. False when it was there already."""
         held = self.held(who)
-        if fact_id in held.facts:
+        if held.has(fact_id):
             return False
-        try:
-            held.standing.take(fact)
-        except Exception:
-            held.standing = standing_of(records.decode_fact(each) for each in held.facts.values())
-            raise
-        held.facts[fact_id] = value
+        held.put(fact_id, fact, value)
         return True
 
     def naming(self, who: Who, texts: Iterable[str]) -> Iterator[Message]:

@@ -77,6 +77,24 @@ class HandedFact(msgspec.Struct, frozen=True, array_like=True, tag="handed"):
     encounter_id: str
 
 
+class PastFact(msgspec.Struct, frozen=True, array_like=True, tag="past"):
+    """What is left of an identity of an encounter that closed long ago, in place of its facts: their ids, and what
+    decides that it is closed. So late news is late, and a message that comes again a duplicate."""
+
+    layout: int
+    received_at: float  # of the last message
+    facts: tuple[str, ...]  # the ids of all that it stands for, in order
+    messages: int
+    first_received: float
+    status: tuple[str, str, float]  # these as in close.Standing
+    reopened: str
+    reopened_at: float
+    closed: tuple[str, str] | None
+    first_closed: float | None
+    handed: tuple[int, str, str]
+    given: tuple[float, float] | None
+
+
 class MergeFact(msgspec.Struct, frozen=True, array_like=True, tag="merge"):
     """Two identities are one. Kept for itself: it may be about any number of encounters."""
 
@@ -85,7 +103,7 @@ class MergeFact(msgspec.Struct, frozen=True, array_like=True, tag="merge"):
     merge: Merge
 
 
-Fact = MessageFact | CloseFact | WordFact | DocumentFact | HandedFact
+Fact = MessageFact | CloseFact | WordFact | DocumentFact | HandedFact | PastFact
 
 
 class Handed(msgspec.Struct, frozen=True, array_like=True):
@@ -100,7 +118,8 @@ class Handed(msgspec.Struct, frozen=True, array_like=True):
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """An order to the partition that owns a patient, on `encounter.commands`."""
 
-    command: str  # close, reopen, recode, document; transfer: merges and facts of other identities
+    # close, reopen, recode, document; transfer: merges and facts of other identities; forget: facts past their age
+    command: str
     patient: str  # "authority|id"
     encounter_id: str = ""
     cause: str = "command"
@@ -237,6 +256,14 @@ def command_fact_id(raw: bytes, day: str = "") -> bytes:
 
 def handed_fact_id(fact: HandedFact) -> bytes:
     return b"handed-" + hashlib.blake2b(encode(fact), digest_size=12).hexdigest().encode()
+
+
+PAST_ID = b"past-"
+
+
+def past_fact_id(fact: PastFact) -> bytes:
+    """Two workers that let go of the same facts write the same fact."""
+    return PAST_ID + hashlib.blake2b(encode(fact.facts), digest_size=12).hexdigest().encode()
 
 
 def emptied_set_id(encounter: bytes) -> str:

@@ -46,17 +46,29 @@ class Sender:
         for account in accounts:
             partition.goes_out(account)
             occasions = occasions_of(partition, account, self.site)
-            due = min((one.standing.due(self.patience)[0] for one in occasions), default=NEVER)
-            partition.due.put(account, due)
-            touched += occasions
+            self.schedule(partition, account, occasions)
+            touched += [one for one in occasions if not one.standing.is_bare]
             out += self._whole_series(number, partition, account, occasions)
         return out + self._send(number, partition, touched, now)
+
+    def schedule(self, partition: Partition, account: Who, occasions: Sequence[Occasion]) -> None:
+        """Look at an account again when it is due to close, and when its facts are past their age."""
+        due = min((one.standing.due(self.patience)[0] for one in occasions), default=NEVER)
+        partition.due.put(account, due)
+        partition.aging.put(account, self.forget_at(occasions))
+
+    def forget_at(self, occasions: Sequence[Occasion]) -> float:
+        """When an account's facts are past their age, in seconds since 1970."""
+        if any(one.day for one in occasions):
+            return NEVER
+        return max((one.standing.forget_at(self.patience) for one in occasions), default=NEVER)
 
     def _whole_series(
         self, number: int, partition: Partition, account: Who, occasions: Sequence[Occasion]
     ) -> list[Record]:
         """An account that was issued whole before it was known as a series is void as such."""
-        if any(one.day for one in occasions) and partition.standing(partition.members(account)).closed:
+        standing = partition.standing(partition.members(account))
+        if any(one.day for one in occasions) and standing.closed and not standing.past:
             return [self.mail.closed(number, void_of(account, partition.version(account)))]
         return []
 
@@ -98,7 +110,8 @@ class Sender:
         patient = touched[0].account.patient
         accounts = {one.account for one in touched}
         homes = dict.fromkeys(partition.merges.resolve(who) for who in partition.family(patient))
-        left = [account for account in homes if account not in accounts and account.patient == patient]
+        others = [account for account in homes if account not in accounts and account.patient == patient]
+        left = [one for one in others if not partition.standing(partition.members(one)).is_bare]
         spans = [one.standing.given for one in ever_closed]
         found: list[Occasion] = []
         while near := [one for one in left if _is_near(partition.standing(partition.members(one)).given, spans)]:

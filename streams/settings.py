@@ -90,6 +90,7 @@ class Settings:
     close_after_quiet: timedelta = _meaning("close when nothing came and nothing runs for so long", timedelta(hours=24))
     close_at_age: timedelta = _meaning("close whatever happens at this age", timedelta(days=30))
     reissue_until: timedelta = _meaning("a change so long after the first close is a finding", timedelta(days=365))
+    facts_kept: timedelta = _meaning("facts are deleted so long after the first close", timedelta(days=730))
     recurring: str = _meaning("date or account: what of a series account (PV1-2 R) is one encounter", "date")
     close_check_every: timedelta = _meaning("how often due encounters are looked for", timedelta(seconds=1))
     stuck_after: timedelta = _meaning("exit when there is lag and no commit for so long", timedelta(minutes=5))
@@ -187,6 +188,8 @@ def _check(settings: Settings) -> Settings:
     if min(settings.mllp_connections, settings.mllp_in_flight, settings.mllp_room, settings.mllp_max_message) < 1:
         limits = "'mllp_connections', 'mllp_in_flight', 'mllp_room' and 'mllp_max_message'"
         raise SettingsError(f"settings {limits} must be at least 1")
+    if settings.facts_kept < settings.reissue_until:
+        raise SettingsError("setting 'facts_kept' must be at least 'reissue_until': a claim is issued again from facts")
     if settings.place_of_service and not re.fullmatch(r"\d\d", settings.place_of_service):
         raise SettingsError("setting 'place_of_service' must be the two digits of CMS's list, such as 11 or 22")
     if settings.time_zone:

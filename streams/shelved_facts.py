@@ -44,7 +44,7 @@ class ShelvedFacts(MutableMapping[bytes, bytes]):
         self._prefix = _FACT + encounter + records.SEPARATOR
         self._hot = hot
         self._known: dict[bytes, bytes] | None = {}  # all of them; None when they must be read
-        self._fresh: dict[bytes, bytes] | None = None  # those that are not on the shelf yet
+        self._fresh: dict[bytes, bytes | None] | None = None  # what the shelf has not yet; None: deleted
 
     def cool(self) -> None:
         """Let go of what the shelf has."""
@@ -63,7 +63,8 @@ class ShelvedFacts(MutableMapping[bytes, bytes]):
 
     def _read(self) -> dict[bytes, bytes]:
         if self._known is None:
-            self._known = {**dict(self._shelf.under(self._room, self._prefix)), **(self._fresh or {})}
+            now = {**dict(self._shelf.under(self._room, self._prefix)), **(self._fresh or {})}
+            self._known = {fact_id: value for fact_id, value in now.items() if value is not None}
         return self._known
 
     def __contains__(self, fact_id: object) -> bool:
@@ -73,15 +74,18 @@ class ShelvedFacts(MutableMapping[bytes, bytes]):
         return self._all()[fact_id]
 
     def __setitem__(self, fact_id: bytes, value: bytes) -> None:
-        known = self._read()
-        known[fact_id] = value
+        self._read()[fact_id] = value
+        self._changed(fact_id, value)
+
+    def __delitem__(self, fact_id: bytes) -> None:
+        del self._read()[fact_id]
+        self._changed(fact_id, None)
+
+    def _changed(self, fact_id: bytes, value: bytes | None) -> None:
         if self._fresh is None:
             self._fresh = {}
         self._fresh[fact_id] = value
-        self._hot.touched(self, len(known))
-
-    def __delitem__(self, fact_id: bytes) -> None:
-        raise TypeError("a fact is deleted on the shelf, by the tombstone in its changelog")
+        self._hot.touched(self, len(self._read()))
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._all())

@@ -110,7 +110,11 @@ def rules_of(settings: Settings) -> Rules:
         parse=parser_of(settings),
         site=site_of(settings),
         patience=Patience.of(
-            settings.close_after_discharge, settings.close_after_quiet, settings.close_at_age, settings.reissue_until
+            settings.close_after_discharge,
+            settings.close_after_quiet,
+            settings.close_at_age,
+            settings.reissue_until,
+            settings.facts_kept,
         ),
         publish_events=settings.publish_events,
         owner=lambda patient: partition_for(patient.encode(), range(settings.partitions)),

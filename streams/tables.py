@@ -22,7 +22,7 @@ log = logging.getLogger("dripcode.tables")
 class Keeper(Protocol):
     """Who holds the records of a table by partition."""
 
-    def restore(self, partition: int, key: bytes, value: bytes) -> None: ...
+    def restore(self, partition: int, key: bytes, value: bytes | None) -> None: ...
 
     def drop(self, partition: int) -> None: ...
 
@@ -69,8 +69,6 @@ class BatchTable(faust.Table[bytes, bytes]):
         taken: dict[int, list[Any]] = {}
         for change in changes:
             taken.setdefault(change.partition, []).append(change)
-            if change.value is None:
-                continue
             try:
                 restore(change.partition, change.key or b"", change.value)
             except Exception as wrong:

@@ -24,6 +24,7 @@ from streams.topics import topics_of
 _REASONS = {
     "UNKNOWN_ENCOUNTER": "no message of this patient and encounter has come; look at the patient id and its authority",
     "ENCOUNTER_NOT_CLOSED": "the encounter is open: it will be coded when it closes",
+    "ENCOUNTER_PAST": "it closed so long ago that its facts are deleted (`facts_kept`): correct the claim by hand",
     "UNKNOWN_ADMINISTRATION": "the encounter has no administration of this id; claim lines and findings name them",
     "STOP_BEFORE_START": "the stop is not after the start",
     "STOP_IS_CHARTED": "a stop is charted already: a correction of the chart is sent by the charting system",

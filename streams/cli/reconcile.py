@@ -118,14 +118,19 @@ class _Kept:
 
     def take_fact(self, record: StoredRecord) -> None:
         key = record.key or b""
+        if record.value is None:
+            return  # a fact past its age: what is left of it names it
         if key == records.TALLY_KEY:
-            tally = records.decode_tally(record.value or b"{}")
+            tally = records.decode_tally(record.value)
             known = self.tallies.get(record.partition)
             if known is None or tally.next_offset >= known.next_offset:
                 self.tallies[record.partition] = tally
             return
         kind, _, fact_id = key.rpartition(records.SEPARATOR)
         (self.merges if kind == records.MERGE_KEY else self.facts).add(fact_id)
+        if fact_id.startswith(records.PAST_ID):
+            past = records.decode_fact(record.value)
+            self.facts |= {each.encode() for each in past.facts} if isinstance(past, records.PastFact) else set()
 
     def take_letter(self, record: StoredRecord) -> None:
         said = {name: value.decode("utf-8", "replace") for name, value in record.headers}

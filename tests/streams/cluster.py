@@ -81,7 +81,7 @@ class Cluster:
         applier = Applier(TOPICS, settings_rules(self.partitions))
         issuer = Issuer(TOPICS, CODER.code_beside)
         for record in self.logs[TOPICS.facts_changelog, number].records:
-            applier.restore(number, record.key or b"", record.value or b"")
+            applier.restore(number, record.key or b"", record.value)
         applier.index_due(number)
         for record in self.logs[TOPICS.claim_sets_changelog, number].records:
             issuer.restore(number, record.key or b"", record.value or b"")

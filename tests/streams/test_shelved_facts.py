@@ -1,6 +1,8 @@
 """Facts on the disk make the same encounters as facts in memory, wherever between broker and disk a worker ended."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given as for_all
@@ -12,11 +14,14 @@ from streams.apply import Applier
 from streams.embedded.records import Record
 from streams.partition import Partition
 from streams.records import Command
-from streams.shelf import Shelf
+from streams.shelf import Shelf, room_of
 from streams.shelved_facts import FactShelf, Hot, ShelvedFacts
+from streams.topics import FACTS_TABLE
 from tests.streams.build import closed, reopened, started
-from tests.streams.test_apply import TOPICS, Feed, applier, sent_on
+from tests.streams.test_apply import RULES, TOPICS, Feed, applier, sent_on
 
+# Facts are past their age at once, and go when they are told to.
+FORGETFUL = replace(RULES, patience=replace(RULES.patience, facts_kept=0.0))
 MESSAGES = [started("O1"), started("O2", at="10:00"), closed(), reopened(), started("O3", at="11:00"), started("O1")]
 
 
@@ -37,14 +42,14 @@ class Worker:
 
     def __init__(self, path: Path, changelog: Changelog) -> None:
         self.shelf = Shelf(path, "this")
-        self.applier: Applier = applier()
+        self.applier = Applier(TOPICS, FORGETFUL)
         self.facts = FactShelf(self.applier, self.shelf)
         self.changelog = changelog
         start = self.facts.load(0)
         self.read_from = 0 if start is None else start + 1
         rest = changelog.log[self.read_from :]
         for record in rest:
-            self.applier.restore(0, record.key or b"", record.value or b"")
+            self.applier.restore(0, record.key or b"", record.value)
         if rest:
             self.facts.restored(0, [(r.key or b"", r.value) for r in rest], len(changelog.log) - 1)
 
@@ -86,30 +91,45 @@ def test_a_worker_that_starts_anew_reads_nothing_of_the_changelog_again(tmp_path
     again.end()
 
 
-@examples(max_examples=30)
+@examples(max_examples=40)
 @for_all(
     st.lists(
         st.tuples(
-            st.lists(st.sampled_from(range(len(MESSAGES))), min_size=1, max_size=3),
+            st.lists(st.sampled_from([*range(len(MESSAGES)), "close", "forget"]), min_size=1, max_size=3),
             st.sampled_from(["shelf", "changelog", "memory"]),
         ),
         max_size=6,
     )
 )
 def test_wherever_a_worker_ends_the_next_one_knows_what_the_changelog_says(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[list[int], str]]
+    tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[list[int | str], str]]
 ) -> None:
     path, changelog = tmp_path_factory.mktemp("shelf"), Changelog()
     worker, feed = Worker(path, changelog), Feed()
     for chosen, reaches in batches:
-        worker.apply(*(feed.put(MESSAGES[n]) for n in chosen), reaches=reaches)
+        inbound = (MESSAGES[n] if isinstance(n, int) else Command(n, "SYNTH|SYN1", "V1") for n in chosen)
+        worker.apply(*map(feed.put, inbound), reaches=reaches)
         if reaches != "shelf":
             worker.end()
             worker = Worker(path, changelog)
             plain = Partition()
             for record in changelog.log:
-                plain.restore(record.key or b"", record.value or b"")
+                plain.restore(record.key or b"", record.value)
             assert content(worker.applier.partition(0)) == content(plain)
+    worker.end()
+
+
+def test_facts_past_their_age_are_deleted_on_the_disk(tmp_path: Path, changelog: Changelog) -> None:
+    worker, feed = Worker(tmp_path, changelog), Feed()
+    worker.apply(feed.put(MESSAGES[0]), feed.put(MESSAGES[1]), feed.put(Command("close", "SYNTH|SYN1", "V1")))
+    (held,) = worker.applier.partition(0).encounters.values()
+    version, room = held.standing.facts, room_of(FACTS_TABLE, 0)
+    for _ in range(2):
+        worker.apply(feed.put(Command("forget", "SYNTH|SYN1", "V1")))
+        cast(ShelvedFacts, held.facts).cool()
+        ((fact_id, _),) = worker.shelf.under(room, b"fSYNTH|SYN1\x1fV1\x1f")
+        assert list(held.facts) == [fact_id]
+        assert held.standing.facts == version == 3
     worker.end()
 
 
