@@ -141,13 +141,18 @@ class Issuer:
         if before is not None and _says(issued) == _says(before) and version > closed.follows[0]:
             return [], []
         if closed.is_past:
-            return [self._too_late(closed, issued, now)], []
+            return [self._too_late(closed, issued, before, now)], []
         self.partition(number).newest[key] = (closed.version, issued)
         self.stop_sources.update(stop_sources(closed))
         return self._publish(number, key, closed.version, issued), issued.lines
 
-    def _too_late(self, closed: ClosedEncounter, issued: Issued, now: str) -> Record:
-        """The finding that a claim would change which is too old to be issued again; one for each content."""
+    def _too_late(self, closed: ClosedEncounter, issued: Issued, before: Issued | None, now: str) -> Record:
+        """The finding that a claim would change which is too old to be issued again; one for each content.
+
+        At stake are the lines that would come and those that would go.
+        """
+        standing = {line["claim_line_id"] for line in before.standing} if before else set()
+        changed = [one for one in issued.lines if one["action"] == "void" or one["claim_line_id"] not in standing]
         late = coding.Finding(
             finding_id=records.late_finding_id(issued.claim_set_id),
             kind=LATE_CHANGE,
@@ -155,6 +160,7 @@ class Issuer:
             administration_ids=tuple(sorted({one for line in issued.lines for one in line["administration_ids"]})),
             message_control_ids=tuple(sorted({one for line in issued.lines for one in line["message_control_ids"]})),
             text="The record changed when the claim was too old to be issued again. Correct it by hand, if at all.",
+            codes_at_stake=tuple(coding.CodeAtStake(one["code"], one["units"]) for one in changed),
         )
         return self._finding(wire_finding(closed, late, now))
 

@@ -62,6 +62,7 @@ def _tell(done: Imported, path: Path) -> None:
         click.echo(f"look at this: {warning}", err=True)
     if done.changes:
         _tell_changes(done.changes)
+    click.echo("a worker that runs codes by it once it is started again; `dripcode recode` tells what it changes")
 
 
 def _tell_changes(changes: Changes) -> None:

@@ -40,6 +40,7 @@ def test_a_change_a_year_after_the_first_close_is_a_finding_and_no_claim() -> No
     assert made.standing() == before
     late = [finding for finding in made.findings if finding["kind"] == "LATE_CHANGE"]
     assert [finding["administration_ids"] for finding in late] == [["O1:1", "O2:1", "O3:1"]]
+    assert late[0]["codes_at_stake"] == [{"code": "96361", "units": 1}]
     at(made, 367 * 24, given("O1", "09:00", "10:00"))
     assert len({finding["finding_id"] for finding in made.findings if finding["kind"] == "LATE_CHANGE"}) == 1
 

@@ -37,6 +37,7 @@ def test_an_import_says_what_it_stored_and_what_changed_for_our_codes(run, tmp_p
     second = run("import", "mue", limits(tmp_path, 8))
     assert "for our codes since mue hospital 2026-07-01: 0 new, 0 ended, 1 changed" in second.stdout
     assert "  ~ 96376: 10 units, indicator 3 to 8 units, indicator 3" in second.stdout
+    assert "once it is started again" in second.stdout
     assert "is in" in run("import", "mue", limits(tmp_path, 8)).stdout
 
 
