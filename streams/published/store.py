@@ -61,15 +61,22 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the file at `path`, which is made when it is not there and may be written. Raises StoreError."""
         self.path = path
-        flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         try:
-            if not read_only:
+            if read_only:
+                try:
+                    self._open(apsw.SQLITE_OPEN_READONLY)
+                except apsw.ReadOnlyError:  # an import was killed: what it wrote must be taken back first
+                    self._open(apsw.SQLITE_OPEN_READWRITE)
+            else:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self.db = apsw.Connection(str(path), flags=flags)
-            self.db.set_busy_timeout(BUSY_MS)
-            self._prepare()
+                self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         except (apsw.Error, OSError) as wrong:
             raise self._unusable("cannot be opened", wrong) from None
+
+    def _open(self, flags: int) -> None:
+        self.db = apsw.Connection(str(self.path), flags=flags)
+        self.db.set_busy_timeout(BUSY_MS)
+        self._prepare()
 
     def _unusable(self, what: str, wrong: Exception) -> StoreError:
         """The error of a store that another process holds, or that cannot be used at all; to be raised."""

@@ -1,5 +1,8 @@
 """`dripcode import` and `dripcode tables`: what they say, how they end."""
 
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -114,3 +117,36 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_stored(run, tmp_path, monkey
     monkeypatch.undo()
     monkeypatch.setenv("DRIPCODE_DATA_DIR", str(tmp_path / "data"))
     assert run("tables").stdout == before
+
+
+KILLED = """
+import os, signal, sys
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from streams.published.kinds import Edition
+from streams.published.limits import MUE
+from streams.published.store import Store
+
+store = Store(Path(sys.argv[1]))
+with store.importing():
+    store.db.pragma("cache_size", 10)  # as with a large table: pages reach the file before the end
+    number = store.add(Edition("mue", "hospital", "2027-01-01", date(2027, 1, 1)), "x", "x", "x")
+    store.fill(number, MUE.shape, ((0, line, f"{line:05d}", 1, "3", "x" * 50) for line in range(10000, 20000)))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_an_import_that_is_killed_in_the_middle_is_taken_back_by_whoever_reads_next(run, tmp_path):
+    run("import", "mue", limits(tmp_path, 10))
+    before = run("tables").stdout
+    path = tmp_path / "data" / "tables.db"
+    size = path.stat().st_size
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert path.stat().st_size > size, "nothing had reached the file"
+    again = run("tables")
+    assert (again.exit_code, again.stdout) == (0, before)
+    assert "1 changed" in run("import", "mue", limits(tmp_path, 8)).stdout
