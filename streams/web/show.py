@@ -27,9 +27,10 @@ def page(request: web.Request, template: str, *, status: int = 200, **values: An
         "now": time.time(),
         "is_part": is_part(request),
     }
-    return web.Response(
-        text=environment.get_template(template).render(**values), content_type="text/html", status=status
-    )
+    text = environment.get_template(template).render(**values)
+    answer = web.Response(text=text, content_type="text/html", status=status)
+    answer.enable_compression()  # a page that stands open is fetched every second
+    return answer
 
 
 def is_part(request: web.Request) -> bool:

@@ -29,6 +29,7 @@ from streams.web.metrics import WebMetrics
 from streams.web.people import People, hashed
 from tests.servers.certificates import Authority
 from tests.servers.ports import free_port
+from tests.streams.web.conftest import aside
 
 PASSWORD = "synthetic and long enough"
 HASHED = hashed(PASSWORD)
@@ -131,7 +132,7 @@ def play(folder: Path, story: Story, *, login: bool = True, authority: Authority
         async with pages(folder, login=login, authority=authority) as site:
             await story(site)
 
-    asyncio.run(run())
+    aside(lambda: asyncio.run(run()))
 
 
 PATHS = ("/", "/queue", "/encounters/SYN-1", "/lines", "/lines.csv", "/find?id=SYN-1")
@@ -341,7 +342,7 @@ def test_without_a_login_the_pages_are_served_to_this_machine_alone(tmp_path: Pa
             await shelf.close()
 
     with pytest.raises(SettingsError, match="the pages need a login"):
-        asyncio.run(serve())
+        aside(lambda: asyncio.run(serve()))
 
 
 @pytest.mark.parametrize(
