@@ -65,7 +65,10 @@ class Series:
         return cls(who, gathered, days, _standings(facts, gathered, days))
 
     def encounter(self, day: str, site: Site, doubts: Iterable[str]) -> coding.Encounter:
-        """The encounter of one date; without administrations when nothing is left on it."""
+        """The encounter of one date; without administrations when nothing is left on it.
+
+        Not modelled: orders that nothing was given for; nobody says which of the dates missed them.
+        """
         of_account = self.gathered
         drafts = self.days.get(day, [])
         of_day = Gathered(

@@ -63,6 +63,11 @@ def _rows(news: Sequence[News]) -> Iterator[dict[str, Any]]:
         yield from (_row(charge, CHARGE, one.version) for charge in one.made)
 
 
+def _harmless(text: str) -> str:
+    """A text that somebody wrote, so that no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def _row(charge: Charge, kind: str, version: int) -> dict[str, Any]:
     line = charge.line
     drug, dose, waste = line["drug"], line.get("dose", {}), line.get("waste", {})
@@ -73,7 +78,9 @@ def _row(charge: Charge, kind: str, version: int) -> dict[str, Any]:
         "modifiers": " ".join(line["modifiers"]),
         "drug_code": drug["code"],
         "drug_system": drug["system"],
-        "drug_name": f"'{drug['name']}" if drug["name"].startswith(_FORMULA) else drug["name"],
+        "drug_name": _harmless(drug["name"]),
+        "access_site": _harmless(line["access_site"]),
+        "department": _harmless(line.get("department", "")),
         "dose_amount": dose.get("amount"),
         "dose_unit": dose.get("unit"),
         "waste_amount": waste.get("amount"),

@@ -34,6 +34,13 @@ def test_a_drug_s_name_is_no_formula() -> None:
     assert rows[2]["drug_name"] == "'" + DRUG["name"]
 
 
+def test_nor_is_what_a_nurse_or_a_site_wrote() -> None:
+    charge = Charge("D", {**drug_line("d"), "access_site": "=1+1", "department": "@SUM(A1)"})
+    news = [News("k", 1, [], [charge], [charge], was_told=False)]
+    (row,) = csv.DictReader(io.StringIO(csv_documents(news, 1)[0].content.decode()))
+    assert (row["access_site"], row["department"]) == ("'=1+1", "'@SUM(A1)")
+
+
 def test_the_manifest_comes_last_and_counts_what_is_there() -> None:
     file, manifest = csv_documents(NEWS, 7)
     said = json.loads(manifest.content)
