@@ -109,6 +109,14 @@ class Er7(msgspec.Struct, gc=False):
         slot = self.layout.first.get(name)
         return self.segment(slot) if slot is not None else None
 
+    def beginning(self, name: str, last: int) -> Segment | None:
+        """The first segment of that name, as far as one of its fields: the rest may be long and is not read."""
+        slot = self.layout.first.get(name)
+        if slot is None:
+            return None
+        line, separator = self.lines[slot.line], self.delimiters.field
+        return Segment(name, line, 1, self.delimiters, line.split(separator, last + 1)[: last + 1])
+
     def all(self, *wanted: str) -> list[Segment]:
         """Every segment of those names, in order; all there are when no name is given."""
         return [self.segment(slot) for slot in self.layout.slots if not wanted or slot.name in wanted]

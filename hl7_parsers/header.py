@@ -14,7 +14,8 @@ from hl7_parsers.timestamps import Clock, ReadTime, message_clock, times_by
 
 # PID-3.5, best first: the id of the patient, rather than of an account, an insurance or a nation.
 _ID_TYPES = {"MR": 0, "MRN": 1, "PI": 2, "PT": 3}
-_PV1_WIDTH = 46  # as far as PV1-45
+_MSH_WIDTH = 13  # as far as MSH-12
+_PV1_WIDTH = 46
 
 
 class Times(msgspec.Struct, frozen=True, gc=False):
@@ -58,13 +59,13 @@ def _kind(raw: str, marks: Delimiters) -> tuple[str, str]:
 
 def read_header(message: Er7, sent: Time | None) -> Header:
     """MSH."""
-    header = message.header
+    row, marks = message.header.row(_MSH_WIDTH), message.delimiters
     return Header(
-        control_id=header.text(10),
+        control_id=first_in(row[10], marks),
         kind=kind(message),
-        version=header.text(12),
-        application=header.text(3),
-        facility=header.text(4),
+        version=first_in(row[12], marks),
+        application=first_in(row[3], marks),
+        facility=first_in(row[4], marks),
         time=sent,
     )
 
@@ -115,7 +116,7 @@ def read_patient(message: Er7, *, is_first_enough: bool = False) -> Patient:
         MissingPatient: there is no PID, or no id in it.
         UnreadableMessage: a second PID names another patient, so that nothing says whose the rest is.
     """
-    pid = message.first("PID")
+    pid = message.beginning("PID", 4)
     patient = patient_of(pid) if pid is not None else None
     if patient is None:
         raise MissingPatient("NO_PATIENT", "PID-3", "send the patient's id, with its type in PID-3.5")
@@ -135,11 +136,11 @@ def read_visit(message: Er7, times: Times) -> Visit:
 
 def _insurance(message: Er7) -> tuple[str, str]:
     """Plan and insurer of the first IN1."""
-    slot, marks = message.layout.first.get("IN1"), message.delimiters
-    if slot is None:
+    insurance = message.beginning("IN1", 3)
+    if insurance is None:
         return "", ""
-    _, _, plan, insurer, *_ = [*message.lines[slot.line].split(marks.field, 4), "", "", ""]
-    return first_in(plan, marks), first_in(insurer, marks)
+    row, marks = insurance.row(4), message.delimiters
+    return first_in(row[2], marks), first_in(row[3], marks)
 
 
 def visit_of(pv1: Segment | None, pid: Segment | None, times: Times, insurance: tuple[str, str] = ("", "")) -> Visit:
