@@ -46,7 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("DRIPCODE_") and name != "DRIPCODE_SHARED"]:
         del os.environ[name]
     # Two shared cores are sometimes slow, and a slow example is no finding.
-    hypothesis.settings.register_profile("dripcode", hypothesis.settings.default, deadline=None)
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "dripcode", hypothesis.settings.default, deadline=None, suppress_health_check=slow
+    )
     hypothesis.settings.load_profile("dripcode")
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
 

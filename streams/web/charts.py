@@ -29,6 +29,7 @@ _STYLE = Style(
     label_font_size=15,
     major_label_font_size=15,
     legend_font_size=16,
+    no_data_font_size=18,
 )
 _LABELS_MOST = 4
 _ROWS_MOST = 20  # of the table beside a chart

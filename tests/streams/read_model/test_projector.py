@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import time
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
+from streams import records
 from streams.claims import newest_sets
-from streams.read_model import shown
+from streams.embedded.records import StoredRecord
+from streams.read_model import projector as projector_module
+from streams.read_model import shown, views
 from streams.read_model.following import follower_of
-from streams.read_model.projector import Projector, followed
+from streams.read_model.projector import Projector, _Batch, followed
 from streams.read_model.shelf import Changes, Shelf
 from tests.streams.brokers import Broker
 from tests.streams.read_model.conftest import MakeShelf
@@ -152,4 +157,51 @@ async def test_an_encounter_shows_its_newest_claim_set_and_its_snapshot(make_she
         assert versions == sorted(set(versions))
         snapshot = json.loads(bytes(encounter.encounter))
         assert snapshot["encounter_id"] == key
+    await shelf.close()
+
+
+async def test_a_finding_goes_along_when_its_encounter_turns_out_to_be_elsewhere(
+    make_shelf: MakeShelf, broker: Broker
+) -> None:
+    shelf = make_shelf()
+    await project(shelf, broker)
+    finding = next(one for one in (await open_findings(shelf)).values() if one["severity"] != "notice")
+    found = await shelf.documents("encounter", [finding["encounter_id"]])
+    unit = shown.decode_encounter(found[finding["encounter_id"]]).unit
+    assert finding["finding_id"] in await all_of(shelf, "finding", f"oldest:unit:{unit}")
+
+    closed = [
+        records.decode_closed(value) for _, _, value in await asyncio.to_thread(broker.read, broker.topics.closed)
+    ]
+    newest = max(
+        (one for one in closed if one.encounter.encounter_id == finding["encounter_id"]), key=lambda one: one.version
+    )
+    moved = dataclasses.replace(newest.encounter, location="SYN-ELSEWHERE")
+    value = records.encode(msgspec.structs.replace(newest, version=newest.version + 1, encounter=moved))
+    record = StoredRecord(broker.topics.closed, 0, 9999, 0, b"", value, ())
+    batch = _Batch(broker.topics, Changes())
+    await batch.load(shelf, [record])
+    batch.take(record)
+    batch.finish()
+    await shelf.write(batch.changes)
+    for order in ("oldest", "stake", "urgent"):
+        assert finding["finding_id"] not in await all_of(shelf, "finding", f"{order}:unit:{unit}")
+        assert finding["finding_id"] in await all_of(shelf, "finding", f"{order}:unit:SYN-ELSEWHERE")
+    await shelf.close()
+
+
+async def test_everything_that_is_kept_is_bounded(
+    make_shelf: MakeShelf, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least = dict.fromkeys(projector_module.KEPT, 3)
+    monkeypatch.setattr(projector_module, "KEPT", least)
+    monkeypatch.setattr(projector_module, "_TRIM_EVERY", -1.0)
+    shelf = make_shelf()
+    await project(shelf, broker)
+    for kind, index in least:
+        assert 0 < await shelf.size(kind, index) <= 3, kind
+    assert len(await open_findings(shelf)) <= 3
+    assert {kind for kind, _ in least} == {"encounter", "line", "finding", "dead_letter", "source"}
+    page = await views.work_queue(shelf, views.Which(), limit=1000)
+    assert len(page.findings) == page.total <= 3
     await shelf.close()
