@@ -170,14 +170,14 @@ def _waste(waste: Measure | None, billing: Billing, unit: Measure | None) -> tup
 
 
 def in_one_unit(group: Sequence[Billed]) -> list[Billed]:
-    """Return drugs that are told as charted in the unit of the first; a dose that does not convert is not told."""
-    wanted = next((one.unit for one in group if one.unit is not None), None)
+    """Return drugs that are told as charted in the unit of the first dose; one that does not convert is not told."""
+    wanted = next((one.unit for one in group if one.dose is not None), None)
     return [_in_unit_of(wanted, one) for one in group]
 
 
 def _in_unit_of(wanted: Measure | None, one: Billed) -> Billed:
     if wanted is None or one.unit is None or one.dose is None or one.unit.unit == wanted.unit:
-        return one
+        return replace(one, unit=wanted or one.unit)
     dose = amount_in(Measure(one.dose, one.unit.unit), wanted.unit, one.billing)
     flags = one.flags if dose is not None else (*one.flags, "DOSE_UNIT_NOT_CONVERTIBLE")
     return replace(one, unit=wanted, dose=dose, flags=flags)
