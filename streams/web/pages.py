@@ -19,7 +19,6 @@ from streams.embedded.errors import StoreFailed
 from streams.embedded.records import Record
 from streams.identity import patient_key
 from streams.read_model import views
-from streams.read_model.board import throughput as throughput_of
 from streams.read_model.shelf import ReadModelAway
 from streams.read_model.shown import decode_json
 from streams.records import Command
@@ -40,7 +39,8 @@ Handled = web.StreamResponse
 
 async def throughput(request: web.Request) -> Handled:
     """The front page: what is wrong, rates, the balance, what waits and how long, sources, processes, dead letters."""
-    board, pulse = await throughput_of(request.app[SHELF], request.app[TOPICS]), request.app[PULSE]
+    pulse = request.app[PULSE]
+    board = await pulse.board()
     by_minute: Series = {
         "received": [(at * 60.0, number) for at, number in board.received],
         "applied": [(at * 60.0, number) for at, number in board.applied],

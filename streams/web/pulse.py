@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from streams.read_model.board import STAGES, balance, lag_of, stages_of
+from streams.read_model.board import STAGES, Throughput, balance, lag_of, stages_of, throughput
 from streams.read_model.histograms import Buckets, quantile, since, total
 from streams.read_model.notices import read_notices
 from streams.read_model.shelf import ReadModelAway, Shelf
 from streams.topics import Topics
 
 SECONDS = 120
+_SHARED_SECONDS = 0.9
 _DELAY_OVER = 10  # seconds that a point of the delays looks back on
 _DRAWN = ("received_to_acknowledged", "received_to_applied", "closed_to_emitted")
 
@@ -56,6 +57,15 @@ class Pulse:
     shelf: Shelf
     topics: Topics
     beats: deque[Beat] = field(default_factory=lambda: deque(maxlen=SECONDS + 1))
+    _board: Throughput | None = None
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def board(self) -> Throughput:
+        """The front page's figures; all who ask within a second share one look. Raises ReadModelAway."""
+        async with self._looking:
+            if self._board is None or time.time() - self._board.at > _SHARED_SECONDS:
+                self._board = await throughput(self.shelf, self.topics)
+            return self._board
 
     async def beating(self, _: web.Application) -> AsyncIterator[None]:
         """For as long as the pages are served."""

@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 CANARY = {
     b"V9000001-0": b"<u>CTRL",
     b"V9000001": b'"><img src=x onerror=canary()>',
-    b"SYN9000001": b"SYN<s>9",
+    b"SYN9000001": b"=1+1<s>9",  # and to a spreadsheet no formula
     b"ORD900000101": b"ORD<s>1",
     b"INFMAR": b"<u>MAR",
     b"INFUSION": b"<u>UNIT",

@@ -85,6 +85,8 @@ def test_the_export_is_what_the_topic_has(site: Site, page: Page) -> None:
     answer = page.request.get(site.page + "lines.csv")
     rows = list(csv.DictReader(StringIO(answer.text())))
     standing = site.standing()
+    assert not [cell for row in rows for cell in row.values() if cell[:1] in ("=", "+", "-", "@")]
+    assert "'=1+1<s>9" in {row["patient_id"] for row in rows}
     assert {row["claim_line_id"] for row in rows} == set(standing)
     for row in rows:
         line = standing[row["claim_line_id"]]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from math import inf
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from streams.read_model.shelf import Shelf
+from streams.read_model.sqlite_shelf import SqliteShelf
 from streams.settings import Settings
 from streams.topics import topics_of
 from streams.web.charts import chart, from_first
 from streams.web.pulse import SECONDS, Beat, Pulse, Series
+from tests.streams.web.conftest import aside
 
 
 def pulse(*beats: Beat) -> Pulse:
@@ -80,3 +84,16 @@ def test_a_chart_begins_when_something_happened() -> None:
     busy = [*quiet[:30], *((at, 1.0) for at, _ in quiet[30:])]
     assert from_first({"a": quiet, "b": busy})["a"][0] == (29.0, 0.0)
     assert len(from_first({"a": quiet})["a"]) == 15
+
+
+def test_pages_that_stand_open_share_one_look(tmp_path: Path) -> None:
+    async def look() -> None:
+        shelf = SqliteShelf(tmp_path / "pages.db")
+        made = Pulse(shelf, topics_of(Settings()))
+        first, second = await asyncio.gather(made.board(), made.board())
+        assert first is second
+        await asyncio.sleep(1)
+        assert await made.board() is not first
+        await shelf.close()
+
+    aside(lambda: asyncio.run(look()))
