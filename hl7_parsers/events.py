@@ -95,7 +95,10 @@ class Visit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="event"):
-    """Base of all events. `places` maps a field's name to where its value stands, e.g. {"start": "RXA[1]-3"}."""
+    """Base of all events. `places` maps a field's name to where its value stands, e.g. {"at": "RXA[1]-3"}.
+
+    Events that have the same places may share them: they are not to be changed.
+    """
 
     entered: Time | None = None  # when it was charted: RXA-22, ORC-9, EVN-2
     places: dict[str, str] = {}

@@ -136,11 +136,11 @@ def read_visit(message: Er7, times: Times) -> Visit:
 
 def _insurance(message: Er7) -> tuple[str, str]:
     """Plan and insurer of the first IN1."""
-    insurance = message.beginning("IN1", 3)
-    if insurance is None:
+    slot, marks = message.layout.first.get("IN1"), message.delimiters
+    if slot is None:
         return "", ""
-    row, marks = insurance.row(4), message.delimiters
-    return first_in(row[2], marks), first_in(row[3], marks)
+    row = message.lines[slot.line].split(marks.field, 4)
+    return first_in(row[2], marks) if len(row) > 2 else "", first_in(row[3], marks) if len(row) > 3 else ""
 
 
 def visit_of(pv1: Segment | None, pid: Segment | None, times: Times, insurance: tuple[str, str] = ("", "")) -> Visit:

@@ -57,6 +57,7 @@ class OrderGroup(msgspec.Struct, gc=False):
     rxc_given: list[Slot] = []
     notes: list[Slot] = []
     runs: list[Run] = []
+    is_plain: bool = False  # nothing but an ORC, RXA and RXR, and the notes of the RXA
 
     def add(self, slot: Slot) -> None:
         """Take another segment of this order."""
@@ -95,6 +96,13 @@ class OrderGroup(msgspec.Struct, gc=False):
                 self.runs[-1].rxr = rxr
         elif self.rxr is None:
             self.rxr = rxr
+
+    def close(self) -> None:
+        """All has been added: settle what depends on the whole."""
+        for run in self.runs:
+            run.rxr = run.rxr or self.rxr
+        parts = self.rxc_ordered or self.rxc_encoded or self.rxc_given
+        self.is_plain = not (self.rxe or self.tq1 or self.notes or parts)
 
     def is_past(self, name: str) -> bool:
         """Whether an RXO or RXE begins another order: the group has one, or is past its place."""
@@ -139,8 +147,7 @@ def _order_groups(slots: Iterable[Slot]) -> list[OrderGroup]:
                 groups.append(group := OrderGroup(group.orc if group is not None else None))
             group.add(slot)
     for each in groups:
-        for run in each.runs:
-            run.rxr = run.rxr or each.rxr
+        each.close()
     return groups
 
 

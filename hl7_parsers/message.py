@@ -12,6 +12,7 @@ from hl7_parsers import adt, er7, header, pump, ras, rde, supply, vxu
 from hl7_parsers.errors import HL7Error, UnreadableMessage, UnsupportedMessage
 from hl7_parsers.events import AnyEvent, Event, Message, Patient, Remark
 from hl7_parsers.header import Times
+from hl7_parsers.keeping import kept
 from hl7_parsers.profile import SenderProfile, load_profile
 
 STANDARD = load_profile("standard")
@@ -126,8 +127,8 @@ def parse_message(raw: bytes, profile: SenderProfile = STANDARD) -> Message:
 def _read(message: er7.Er7, profile: SenderProfile) -> Message:
     times, sent = header.header_times(message, profile.zone)
     head = header.read_header(message, sent)
-    kind, _, trigger = head.kind.partition("^")
     patient = _patient_of(message, head.kind)
+    kind, trigger, _ = _supported(head.kind)
     visit = header.read_visit(message, times)
     if kind == "ADT":
         found: Sequence[Event] = adt.read_encounter(message, trigger, visit, times, sent)
@@ -172,13 +173,21 @@ _TRIGGERS = {
 
 def _patient_of(message: er7.Er7, kind: str) -> Patient:
     """Whose message it is. Raises HL7Error where its type or its patient make that nothing can come of it."""
-    first, _, trigger = kind.partition("^")
-    _refuse_other_types(message, first, trigger)
-    return header.read_patient(message, is_first_enough=adt.may_name_several_patients(kind))
+    first, trigger, is_first_enough = _supported(kind)
+    if first == "ORU":
+        pump.refuse_without_delivery(message, trigger)
+    elif first == "ORM":
+        rde.refuse_other_orders(message)
+    return header.read_patient(message, is_first_enough=is_first_enough)
 
 
-def _refuse_other_types(message: er7.Er7, kind: str, trigger: str) -> None:
-    """Raises UnsupportedMessage, or UnreadableMessage for a message that does not say what it is."""
+@kept(256)
+def _supported(type_and_trigger: str) -> tuple[str, str, bool]:
+    """The type, the trigger, and whether such a message may be about several patients.
+
+    Raises UnsupportedMessage, or UnreadableMessage for a message that does not say what it is.
+    """
+    kind, _, trigger = type_and_trigger.partition("^")
     if not kind:
         raise UnreadableMessage("NO_TYPE", "MSH-9", "send the message type, such as RAS^O17")
     known = _TRIGGERS.get(kind)
@@ -188,7 +197,4 @@ def _refuse_other_types(message: er7.Er7, kind: str, trigger: str) -> None:
         if kind == "ADT":
             raise adt.refuse(trigger)
         raise UnsupportedMessage("TRIGGER_NOT_CODED", "MSH-9.2", "nothing is coded from this trigger event")
-    if kind == "ORU":
-        pump.refuse_without_delivery(message, trigger)
-    elif kind == "ORM":
-        rde.refuse_other_orders(message)
+    return kind, trigger, adt.may_name_several_patients(type_and_trigger)

@@ -6,10 +6,12 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from hl7_parsers import tables
 from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import NULL, Delimiters, Er7, Segment, first_in, unescape
-from hl7_parsers.events import Component, Quantity
+from hl7_parsers.events import Component, Quantity, Time
 from hl7_parsers.fields import NO_CODE, at, code, minutes, number, number_with_unit, places, unit
 from hl7_parsers.header import Times
 from hl7_parsers.keeping import Kept, kept
@@ -97,24 +99,62 @@ def join_texts(texts: list[str]) -> str:
     return " ".join(joined)[:_NOTE_LENGTH_MAX]
 
 
+# The number of an ORC, and whether it has placer, filler, group and time: all that `orc_places` needs to know.
+Told = tuple[int, bool, bool, bool, bool]
+
+
+class Orc(msgspec.Struct, frozen=True, gc=False):
+    """The numbers of an order and when it was entered; `number` is that of the ORC, 0 without one."""
+
+    number: int = 0
+    placer: str = ""
+    filler: str = ""
+    group: str = ""
+    entered: Time | None = None
+    has_timing: bool = False
+
+    def told(self) -> Told:
+        """Which of the values are there."""
+        return self.number, self.placer != "", self.filler != "", self.group != "", self.entered is not None
+
+
+NO_ORC = Orc()
+
+
+def read_orc(message: Er7, orc: Slot, times: Times, profile: SenderProfile) -> Orc:
+    """ORC: the numbers where the sender has them, the group in 4, the time in 9, whether there is timing in 7."""
+    placer, filler = profile.order_fields
+    row, marks = message.row(orc, max(placer, filler, 9) + 1), message.delimiters
+    return Orc(
+        orc.number,
+        first_in(row[placer], marks) if placer else "",
+        first_in(row[filler], marks) if filler else "",
+        first_in(row[4], marks) if row[4] else "",
+        times.of(row[9]).time if row[9] else None,
+        row[7] != "",
+    )
+
+
+def orc_places(told: Told, profile: SenderProfile) -> dict[str, str]:
+    """Where the values of an ORC stand, by what it has told."""
+    number, *is_told = told
+    placer, filler = profile.order_fields
+    of_all = {"placer": placer, "filler": filler, "group": 4, "entered": 9}
+    where = places("ORC", number, max(of_all.values()) + 1)
+    return {name: where[of_all[name]] for name, is_there in zip(of_all, is_told, strict=True) if is_there}
+
+
 def put_order(message: Er7, group: OrderGroup, draft: Draft, times: Times, profile: SenderProfile) -> None:
-    """What ORC, RXE, TQ1 and the order's notes say of every administration of the order."""
-    has_timing = group.rxe is not None or bool(group.tq1)
-    if group.orc is not None:
-        values, named, marks = draft.values, draft.places, message.delimiters
-        placer, filler = profile.order_fields
-        width = max(placer, filler, 9) + 1
-        row, where = message.row(group.orc, width), places("ORC", group.orc.number, width)
-        if placer and (value := first_in(row[placer], marks)):
-            values["placer"], named["placer"] = value, where[placer]
-        if filler and (value := first_in(row[filler], marks)):
-            values["filler"], named["filler"] = value, where[filler]
-        if row[4] and (value := first_in(row[4], marks)):
-            values["group"], named["group"] = value, where[4]
-        if row[9] and (entered := times.of(row[9]).time):
-            values["entered"], named["entered"] = entered, where[9]
-        has_timing = has_timing or bool(row[7])
-    if has_timing:
+    """What ORC, RXE, TQ1 and the order's notes say of the order."""
+    orc = read_orc(message, group.orc, times, profile) if group.orc is not None else NO_ORC
+    for name, place in orc_places(orc.told(), profile).items():
+        draft.put(name, getattr(orc, name), place)
+    put_plan(message, group, orc, draft)
+
+
+def put_plan(message: Er7, group: OrderGroup, orc: Orc, draft: Draft) -> None:
+    """How long it was to run, the notes of the order, and why it was given: what few orders say in a RAS message."""
+    if group.rxe is not None or group.tq1 or orc.has_timing:
         planned, place = ordered_minutes(message, group)
         if planned:
             draft.put("ordered_minutes", planned, place)

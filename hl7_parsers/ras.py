@@ -6,40 +6,40 @@ something only where it is later.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from hl7_parsers import events, fields, tables
+from hl7_parsers import fields, tables
 from hl7_parsers.draft import Draft
-from hl7_parsers.er7 import Delimiters, Er7, Segment, first_in
-from hl7_parsers.events import Action, AdministrationEvent, Code, Component, Remark, Time
+from hl7_parsers.er7 import Delimiters, Er7, first_in
+from hl7_parsers.events import AdministrationEvent, Code, Component, Quantity, Remark, Time
 from hl7_parsers.fields import at, places
 from hl7_parsers.header import Times
-from hl7_parsers.keeping import Kept
 from hl7_parsers.layout import OrderGroup, Row, Run
-from hl7_parsers.orders import NO_PARTS, Parts, components, join_texts, put_order, read_notes, read_route, routes
+from hl7_parsers.models import Reading, reading_of
+from hl7_parsers.orders import (
+    NO_ORC,
+    NO_PARTS,
+    Orc,
+    Parts,
+    Told,
+    components,
+    join_texts,
+    put_plan,
+    read_notes,
+    read_orc,
+    read_route,
+)
 from hl7_parsers.profile import SenderProfile
-from hl7_parsers.rxa import Said, read_amount, read_said, telling_fields
-from hl7_parsers.timestamps import NO_TIME, ReadTime
+from hl7_parsers.rxa import Said, read_amount
+from hl7_parsers.timestamps import NO_TIME
 from hl7_parsers.waste import read_waste
 
-_MOMENTS: dict[str, type[AdministrationEvent]] = {
-    "stopped": events.AdministrationStopped,
-    "paused": events.AdministrationPaused,
-    "resumed": events.AdministrationResumed,
-    "rate_changed": events.AdministrationRateChanged,
-    "running": events.AdministrationRateChanged,
-    "wasted": events.DrugWasted,
-    "not_given": events.AdministrationNotGiven,
-    "voided": events.AdministrationVoided,
-    "unclear": events.AdministrationUnclear,
-}
-_TIMES = {"at": 3, "stop": 4}
+_NO_PLAN = Draft()
 _PARTS_MAX = 200  # of one mixture; a message that lists more would make each of its events that long
 _MISSING = "TIME_MISSING"
 _NEED_NO_TIME = frozenset({"not_given", "voided", "unclear"})
@@ -51,75 +51,18 @@ _RATE_FACTOR_MAX = 1.5  # between what rate and time make and the amount; a last
 class _Order(msgspec.Struct, gc=False):
     """What an order says of each of its administrations."""
 
-    draft: Draft
-    parts: Parts  # what RXC lists
-    has_one_drug: bool  # so that the parts can be about each of its rows
-
-
-class _Model(NamedTuple):
-    """The event that an RXA and its RXR make, to be filled with what is of one record alone: order, times, notes."""
-
-    event: AdministrationEvent
-    places: dict[str, str]
-    route: Draft
-    said: Said
-
-
-class _Reading(NamedTuple):
-    """How the rows of a sender are read."""
-
-    profile: SenderProfile
-    width: int  # of a row: its fields up to the last that is read
-    telling: Callable[[list[str]], tuple[str, ...]]  # the raw fields that `Said` is made of
-    of_all: dict[str, bool]  # what holds for every administration of this sender
-    # By whether there is a start and a stop, the number of RXA and RXR, the line of RXR, and those raw fields, joined.
-    models: Kept[tuple[bool, bool, int, int, str, str], _Model]
-
-
-@functools.lru_cache(maxsize=32)
-def _reading(profile: SenderProfile, marks: Delimiters) -> _Reading:
-    telling = telling_fields(profile)
-    width = max(*telling, 15, profile.entered_field, profile.sub_id_field, profile.blood_unit_field) + 1
-
-    def said(key: tuple[int, bool, str]) -> Said:
-        number, is_method_told, told = key
-        row = ["RXA"] + [""] * width
-        for place, raw in zip(telling, told.split(marks.field), strict=True):
-            row[place] = raw
-        return read_said(Segment("RXA", "", number, marks, row), is_method_told, profile)
-
-    of_rows = Kept(said, 4096)
-
-    def model(key: tuple[bool, bool, int, int, str, str]) -> _Model:
-        has_start, has_stop, number, number_of_route, route_line, told = key
-        route = routes(marks)[number_of_route, route_line] if number_of_route else Draft()
-        said = of_rows[number, "method" in route.values, told]
-        draft = route.copy()
-        draft.take(said.draft)
-        named = [name for name, is_there in (("at", has_start), ("stop", has_stop)) if is_there]
-        where = {name: places("RXA", number, width)[_TIMES[name]] for name in named}
-        kind = _kind(said.meaning, has_start, has_stop, said.action)
-        return _Model(kind(**draft.values), draft.places | where, route, said)
-
-    of_all = {name: True for name in ("order_is_bag", "rows_join") if getattr(profile, name)}
-    return _Reading(profile, width, itemgetter(*telling), of_all, Kept(model, 4096))
-
-
-def _kind(meaning: str, has_start: bool, has_stop: bool, action: Action) -> type[AdministrationEvent]:
-    """Which event a row is, by its action code, its word and its times."""
-    if action is Action.DELETE:
-        return events.AdministrationVoided
-    if meaning in _MOMENTS and not (meaning == "stopped" and has_start and has_stop):
-        return _MOMENTS[meaning]
-    if not has_stop:
-        return events.AdministrationStarted
-    return events.AdministrationGiven if has_start else events.AdministrationStopped
+    orc: Orc
+    told: Told  # by the ORC
+    plan: Draft  # what few orders say
+    parts: Parts = NO_PARTS  # what RXC lists
+    has_one_drug: bool = True  # so that the parts can be about each of its rows
+    is_usual: bool = True  # no plan, no parts
 
 
 def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> list[AdministrationEvent]:
     """The events of a RAS message, in its order. Rows that say nothing happened are remarked on in `times`."""
     found: list[AdministrationEvent] = []
-    reading = _reading(profile, message.delimiters)
+    reading = reading_of(profile, message.delimiters)
     for group in message.layout.order_groups():
         if not group.runs:
             continue
@@ -132,12 +75,16 @@ def read_administrations(message: Er7, times: Times, profile: SenderProfile) -> 
     return found
 
 
-def _order(message: Er7, group: OrderGroup, reading: _Reading, times: Times) -> _Order:
-    draft = Draft(reading.of_all.copy())
-    put_order(message, group, draft, times, reading.profile)
-    parts = components(message, group, reading.profile)
+def _order(message: Er7, group: OrderGroup, reading: Reading, times: Times) -> _Order:
+    profile = reading.profile
+    orc = read_orc(message, group.orc, times, profile) if group.orc is not None else NO_ORC
+    if group.is_plain and not orc.has_timing:
+        return _Order(orc, orc.told(), _NO_PLAN)
+    plan = Draft()
+    put_plan(message, group, orc, plan)
+    parts = components(message, group, profile)
     has_one_drug = not parts.parts or len({_drug(message, row) for run in group.runs for row in run.rows}) == 1
-    return _Order(draft, parts, has_one_drug)
+    return _Order(orc, orc.told(), plan, parts, has_one_drug, parts is NO_PARTS and not plan.values)
 
 
 def _drug(message: Er7, row: Row) -> Code:
@@ -171,59 +118,115 @@ def _alike(message: Er7, rows: list[Row], profile: SenderProfile) -> Iterator[li
             yield from ([row] for row in same)
 
 
-def _event(message: Er7, run: Run, order: _Order, reading: _Reading, times: Times) -> AdministrationEvent | None:
+def _event(message: Er7, run: Run, order: _Order, reading: Reading, times: Times) -> AdministrationEvent | None:
     """The event of an administration, on top of what its order says; None when its word says that nothing happened."""
-    profile, width, telling, _, models = reading
-    rxa, rxr, marks = run.rows[0].rxa, run.rxr, message.delimiters
-    row, where = message.row(rxa, width), places("RXA", rxa.number, width)
-    start, stop, doubts = _start_and_stop(row, where, profile, times)
+    profile, width, telling, models = reading
+    rows, rxr, orc, marks = run.rows, run.rxr, order.orc, message.delimiters
+    rxa = rows[0].rxa
+    row = message.row(rxa, width)
+    start, stop, doubts = _start_and_stop(row, rxa.number, profile, times)
+    sub_id = first_in(row[profile.sub_id_field], marks) if profile.sub_id_field else ""
+    charted = times.of(row[profile.entered_field])
+    note, note_place = _note(message, rows, row[9]) if rows[0].notes or row[9] or len(rows) > 1 else ("", "")
+    has = (start is not None, stop is not None, sub_id != "", charted.time is not None)
     route_number, route_line = (rxr.number, message.lines[rxr.line]) if rxr is not None else (0, "")
-    key = (start is not None, stop is not None, rxa.number, route_number, route_line, marks.field.join(telling(row)))
-    event, named, route, said = models.get(key) or models[key]
+    key = (order.told, rxa.number, has, note_place, route_number, route_line, marks.field.join(telling(row)))
+    event, said, is_usual = models.get(key) or models[key]
+    if not is_usual and (silence := _silence(said, row, rxa.number, marks, profile)):
+        times.remarks.append(silence)
+        return None
+    event = replace(
+        event,
+        placer=orc.placer,
+        filler=orc.filler,
+        group=orc.group,
+        entered=charted.time or orc.entered,
+        at=start,
+        stop=stop,
+        sub_id=sub_id,
+        note=note,
+    )
+    waste = read_waste(note) if note else None
+    is_usual = is_usual and len(rows) == 1 and order.is_usual
+    if is_usual and not (doubts or charted.remark or waste or row[15]):
+        return event
+    return _with_more(message, event, _Record(order, said, rows, row, doubts, charted.remark, waste), profile)
+
+
+def _silence(said: Said, row: list[str], number: int, marks: Delimiters, profile: SenderProfile) -> Remark | None:
+    """The remark on a row that says nothing, or says with its word that nothing happened."""
     if said.is_empty and not first_in(row[3], marks) and not first_in(row[4], marks):
-        times.remarks.append(Remark("ROW_EMPTY", where[3]))
-        return None
+        return Remark("ROW_EMPTY", f"RXA[{number}]-3")
     if said.meaning == "silent":
-        times.remarks.append(Remark("ACTION_WITHOUT_EVENT", where[profile.word_field]))
-        return None
-    values, named, remarks = order.draft.values.copy(), order.draft.places | named, route.remarks.copy()
-    draft = Draft(values, named, remarks)
-    values["at"], values["stop"] = start, stop
-    if doubts or said.meaning == "unclear" or not said.is_action_known:
-        remarks.extend(_doubts(said, doubts, profile, where))
-    if profile.sub_id_field and (sub_id := first_in(row[profile.sub_id_field], marks)):
-        values["sub_id"], named["sub_id"] = sub_id, where[profile.sub_id_field]
-    if charted := row[profile.entered_field]:
-        _put_entered(times.of(charted), where[profile.entered_field], draft)
-    if said.draft.remarks:
-        remarks.extend(said.draft.remarks)
-    if said.pace and start and stop:
-        _doubt_rate(said.pace, (stop.at - start.at).total_seconds() / 60, draft)
+        return Remark("ACTION_WITHOUT_EVENT", f"RXA[{number}]-{profile.word_field}")
+    return None
+
+
+class _Record(NamedTuple):
+    """What few administrations have is in one of these."""
+
+    order: _Order
+    said: Said
+    rows: Sequence[Row]
+    row: list[str]
+    doubts: list[Remark]  # about the times
+    charted_remark: str
+    waste: Quantity | None
+
+
+def _with_more(
+    message: Er7, event: AdministrationEvent, record: _Record, profile: SenderProfile
+) -> AdministrationEvent:
+    """The event with what few have: remarks, their order's plan and notes, waste, parts, a lot or blood."""
+    order, said, rows, row, _, _, waste = record
+    values, named = order.plan.values.copy(), order.plan.places | event.places
     if event.indication:
         values.pop("indication", None)  # the order's, which gives way to the row's own
-    if order.parts is not NO_PARTS or len(run.rows) > 1:
-        _put_parts(_parts(message, run, order, event, profile), draft)
-    if said.meaning == "flushed":  # not a drug by itself: the word goes with the notes, where that is looked for
-        draft.put("note", join_texts([values.get("note", ""), event.word]), named["word"])
-    if run.rows[0].notes or row[9] or len(run.rows) > 1:
-        _put_notes(message, run.rows, row[9], draft)
-    if row[15] or profile.blood_unit_field:
-        _put_lot(row, where, marks, draft, profile)
-    values["places"], values["remarks"] = named, tuple(remarks)
-    return replace(event, **values)
+    # A flush is not a drug by itself: its word goes with the notes, where that is looked for.
+    flush = event.word if said.meaning == "flushed" else ""
+    if flush and not event.note:
+        named["note"] = named["word"]
+    if texts := [text for text in (values.get("note"), flush, event.note) if text]:
+        values["note"] = join_texts(texts)
+    where = places("RXA", rows[0].rxa.number, len(row))
+    draft = Draft(values, named, list(_remarks(event, record, profile, where)))
+    if waste:
+        draft.put("waste", waste, event.places["note"])
+    if order.parts is not NO_PARTS or len(rows) > 1:
+        _put_parts(_parts(message, rows, order, event, profile), draft)
+    if found := _lot(event, row, message.delimiters, profile):
+        name, number, field = found
+        draft.put(name, number, where[field])
+    return replace(event, **values, places=named, remarks=tuple(draft.remarks))
 
 
-def _doubts(said: Said, of_times: list[Remark], profile: SenderProfile, where: tuple[str, ...]) -> Iterator[Remark]:
-    """What is doubtful about a row: its word, its times, its action code."""
+def _remarks(
+    event: AdministrationEvent, record: _Record, profile: SenderProfile, where: tuple[str, ...]
+) -> Iterator[Remark]:
+    """What is doubtful: about its route, its word, its times, its action code, its amounts."""
+    said = record.said
+    yield from event.remarks[: len(event.remarks) - len(said.draft.remarks)]
     if said.meaning == "unclear":
         yield Remark("ACTION_UNKNOWN", where[profile.word_field])
-    yield from (doubt for doubt in of_times if doubt.id != _MISSING or said.meaning not in _NEED_NO_TIME)
+    yield from (doubt for doubt in record.doubts if doubt.id != _MISSING or said.meaning not in _NEED_NO_TIME)
     if not said.is_action_known:
         yield Remark("ACTION_CODE_UNKNOWN", where[21])
+    if record.charted_remark:
+        yield Remark(record.charted_remark, where[profile.entered_field])
+    yield from said.draft.remarks
+    if said.pace and event.at and event.stop and _contradicts(said.pace, event.stop.at - event.at.at):
+        yield Remark("RATE_CONTRADICTS", event.places["rate"])
+
+
+def _contradicts(pace: tuple[float, float], time: timedelta) -> bool:
+    """Whether a rate cannot have given the amount in that time; nobody can tell which of them is wrong."""
+    per_minute, amount = pace
+    given = per_minute * (time.total_seconds() / 60)
+    return not amount / _RATE_FACTOR_MAX <= given <= amount * _RATE_FACTOR_MAX
 
 
 def _start_and_stop(
-    row: list[str], where: tuple[str, ...], profile: SenderProfile, times: Times
+    row: list[str], number: int, profile: SenderProfile, times: Times
 ) -> tuple[Time | None, Time | None, list[Remark]]:
     """RXA-3 and RXA-4, and what is doubtful about them. The stop counts where it is later, or alone."""
     known = times.kept
@@ -232,20 +235,20 @@ def _start_and_stop(
     start, stop = started.time, stopped.time
     doubts: list[Remark] = []
     if started.doubts or stopped.doubts:
-        doubts += [Remark(doubt, where[3]) for doubt in started.doubts]
-        doubts += [Remark(doubt, where[4]) for doubt in stopped.doubts]
+        doubts += [Remark(doubt, f"RXA[{number}]-3") for doubt in started.doubts]
+        doubts += [Remark(doubt, f"RXA[{number}]-4") for doubt in stopped.doubts]
     if start is None and stop is None and not started.remark:
-        doubts.append(Remark(_MISSING, where[3]))
+        doubts.append(Remark(_MISSING, f"RXA[{number}]-3"))
     if start is None or stop is None:
         return start, stop, doubts
     if stop.at <= start.at:
         stop = stopped.later or stop  # the night the clock goes back: 01:30 to 01:15 is 45 minutes
         if stop.at < start.at:
-            return start, None, [*doubts, Remark("STOP_BEFORE_START", where[4])]
+            return start, None, [*doubts, Remark("STOP_BEFORE_START", f"RXA[{number}]-4")]
         if stop.at == start.at and profile.equal_times == "open":
             return start, None, doubts
     if profile.time_zone and stop.offset_from == "message" and _clock_changed(start, stop, profile):
-        doubts.append(Remark("TIME_OFFSET_DOUBTFUL", where[4]))
+        doubts.append(Remark("TIME_OFFSET_DOUBTFUL", f"RXA[{number}]-4"))
     return start, stop, doubts
 
 
@@ -256,29 +259,16 @@ def _clock_changed(start: Time, stop: Time, profile: SenderProfile) -> bool:
     return zone is not None and len({zone.utcoffset(wall) for wall in walls}) > 1
 
 
-def _put_entered(charted: ReadTime, place: str, draft: Draft) -> None:
-    """When it was charted."""
-    if charted.remark:
-        draft.doubt(charted.remark, place)
-    if charted.time:
-        draft.values["entered"], draft.places["entered"] = charted.time, place
-
-
-def _doubt_rate(pace: tuple[float, float], minutes: float, draft: Draft) -> None:
-    """Remark on a rate that cannot have given the amount in that time; nobody can tell which of them is wrong."""
-    per_minute, amount = pace
-    if not amount / _RATE_FACTOR_MAX <= per_minute * minutes <= amount * _RATE_FACTOR_MAX:
-        draft.doubt("RATE_CONTRADICTS", draft.places["rate"])
-
-
-def _parts(message: Er7, run: Run, order: _Order, event: AdministrationEvent, profile: SenderProfile) -> Parts:
+def _parts(
+    message: Er7, rows: Sequence[Row], order: _Order, event: AdministrationEvent, profile: SenderProfile
+) -> Parts:
     """RXC where it lists the mixture, else the rows; a single RXC of another drug makes two with the row's own."""
-    listed, place = order.parts if order.has_one_drug or len(run.rows) > 1 else NO_PARTS
+    listed, place = order.parts if order.has_one_drug or len(rows) > 1 else NO_PARTS
     if len(listed) > 1:
         return order.parts
-    if len(run.rows) > 1:
-        rows = [message.segment(row.rxa) for row in run.rows]
-        return Parts(tuple(Component(fields.code(r, 5), "", read_amount(r, profile)) for r in rows), at(rows[0], 5))
+    if len(rows) > 1:
+        each = [message.segment(row.rxa) for row in rows]
+        return Parts(tuple(Component(fields.code(r, 5), "", read_amount(r, profile)) for r in each), at(each[0], 5))
     if listed and not _is_same_drug(listed[0].drug, event.drug):
         other = {"additive": "base", "base": "additive"}.get(listed[0].kind, "")
         return Parts((Component(event.drug, other, event.dose), listed[0]), place)
@@ -300,30 +290,26 @@ def _is_same_drug(one: Code, other: Code) -> bool:
     return (not other.id and not other.text) or one.text.casefold() == other.text.casefold()
 
 
-def _put_lot(row: list[str], where: tuple[str, ...], marks: Delimiters, draft: Draft, profile: SenderProfile) -> None:
+def _lot(
+    event: AdministrationEvent, row: list[str], marks: Delimiters, profile: SenderProfile
+) -> tuple[str, str, int] | None:
     """The number of a unit of blood. A drug's row has an order or a unit of measure, and a lot number in that field."""
-    has_order = "placer" in draft.values or "filler" in draft.values
-    place = profile.blood_unit_field
-    if place and not has_order and not first_in(row[7], marks) and (number := first_in(row[place], marks)):
-        draft.put("blood_unit", number, where[place])
-    elif lot := first_in(row[15], marks):
-        draft.put("lot", lot, where[15])
+    field, has_order = profile.blood_unit_field, event.placer or event.filler
+    if field and not has_order and not first_in(row[7], marks) and (number := first_in(row[field], marks)):
+        return "blood_unit", number, field
+    lot = first_in(row[15], marks)
+    return ("lot", lot, 15) if lot else None
 
 
-def _put_notes(message: Er7, rows: Sequence[Row], free_text: str, draft: Draft) -> None:
-    """Notes of the rows and RXA-9, behind those of the order."""
+def _note(message: Er7, rows: Sequence[Row], free_text: str) -> tuple[str, str]:
+    """Notes of the rows and RXA-9, and where the first stands."""
     following = rows[0].notes if len(rows) == 1 else [nte for row in rows for nte in row.notes]
     note = read_notes(message, following) if following else ""
     if free_text:
         note = join_texts([note, _free_text(free_text, message.delimiters)])
     if not note:
-        return
-    place = places("NTE", following[0].number, 4)[3] if following else places("RXA", rows[0].rxa.number, 10)[9]
-    if waste := read_waste(note):
-        draft.put("waste", waste, place)
-    if "note" in draft.values:
-        note = join_texts([draft.values["note"], note])
-    draft.values["note"], draft.places["note"] = note, place
+        return "", ""
+    return note, places("NTE", following[0].number, 4)[3] if following else f"RXA[{rows[0].rxa.number}]-9"
 
 
 def _free_text(raw: str, marks: Delimiters) -> str:
