@@ -141,7 +141,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stage.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # while it is open no other loop runs in this thread
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
