@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.read_model import board, shown, views
 from streams.read_model.histograms import quantile
+from streams.read_model.notices import Notice
+from streams.read_model.projector import _indexes
 from streams.read_model.shelf import Changes
+from streams.read_model.sqlite_shelf import SqliteShelf
 from streams.read_model.views import LinesOf, Which
 from streams.records import Tally, encode
 from tests.streams.brokers import Broker
@@ -225,3 +232,48 @@ def test_a_line_in_a_later_version_replaces_none_of_the_former() -> None:
         encounter.take_line({**line, "action": "add"})
     assert [(one.version, list(one.lines)) for one in encounter.claim_sets] == [(1, ["a"]), (2, ["b"])]
     assert json.loads(shown.encode(encounter))["version"] == 0
+
+
+async def test_each_partition_is_its_workers(make_shelf: MakeShelf, broker: Broker) -> None:
+    shelf, inbound = make_shelf(), broker.topics.inbound
+    owns = {"w-1": {0: 5.0, 1: 0.0}, "w-2": {2: 0.0}}
+    for name, lags in owns.items():
+        samples = [
+            ("dripcode_partition_lag_messages", {"topic": topic, "partition": str(part)}, lag)
+            for topic in (inbound, broker.topics.closed)
+            for part, lag in lags.items()
+        ]
+        notice = Notice("worker", name, 0.0, time.time(), "", samples)
+        await shelf.notice(f"worker:{name}", msgspec.json.encode(notice), 15)
+    made = Changes(positions={(inbound, part): (0, 10) for part in range(4)})
+    made.put("tally", "0", encode(Tally(next_offset=7, applied=7)))
+    made.rank("tally", "partition", "0", 0)
+    await shelf.write(made)
+    rows = (await board.throughput(shelf, broker.topics)).partitions
+    assert [(row.number, row.worker, row.done, row.waiting) for row in rows] == [
+        (0, "w-1", 7, 3),
+        (1, "w-1", 0, 10),
+        (2, "w-2", 0, 10),
+        (3, "", 0, 10),
+    ]
+    await shelf.close()
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 4_000_000_000)), max_size=30))
+def test_units_at_stake_add_up_without_reading_each(findings: list[tuple[int, int]]) -> None:
+    async def add_up() -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            shelf, made = SqliteShelf(Path(folder) / "pages.db"), Changes()
+            for number, (units, opened) in enumerate(findings):
+                stakes = [{"code": "96365", "units": units}]
+                at = datetime.fromtimestamp(opened, UTC).isoformat()
+                one = {"kind": "NO_STOP", "severity": "hold", "opened_at": at, "codes_at_stake": stakes}
+                for index, place in _indexes(one, "ED").items():
+                    made.rank("finding", index, str(number), place)
+            made.rank("finding", "kinds", "NO_STOP", 2)
+            await shelf.write(made)
+            rows = await views.kinds_waiting(shelf)
+            await shelf.close()
+        return rows[0].units if rows else 0
+
+    assert asyncio.run(add_up()) == sum(units for units, _ in findings)
