@@ -16,6 +16,8 @@ from streams.provision import broker_path, check_broker
 from streams.settings import Settings, SettingsError
 from streams.topics import app_id
 
+_FETCH_WAIT_MS = 50
+
 
 class Reader(Protocol):
     """Reads on from where it was, topic by topic."""
@@ -41,7 +43,11 @@ async def reader_of(settings: Settings) -> AsyncIterator[Reader]:
         with Store.open(broker_path(settings)) as store:
             yield EmbeddedReader(store, app_id(settings))
         return
-    consumer = AIOKafkaConsumer(**client_options(settings), group_id=app_id(settings), enable_auto_commit=False)
+    options = client_options(settings)
+    # A broker answers a connection's questions one after another: they wait as long as a fetch that finds nothing.
+    consumer = AIOKafkaConsumer(
+        **options, group_id=app_id(settings), enable_auto_commit=False, fetch_max_wait_ms=_FETCH_WAIT_MS
+    )
     async with connected(consumer, settings):
         yield KafkaReader(consumer, settings.partitions)
 
@@ -90,16 +96,21 @@ class KafkaReader:
         tps = [TopicPartition(topic, number) for number in range(self.partitions)]
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(tps)
         starts = await consumer.beginning_offsets(tps)
-        consumer.assign(tps)
-        found: list[StoredRecord] = []
-        for tp in tps:
-            at = max(self.offsets.get(tp, 0), starts[tp])
-            consumer.seek(tp, at)
-            while await consumer.position(tp) < ends[tp]:
-                for records in (await consumer.getmany(tp, timeout_ms=1000)).values():
-                    found += [stored(record) for record in records]
+        begins = {tp: max(self.offsets.get(tp, 0), starts[tp]) for tp in tps}
+        behind = [tp for tp in tps if begins[tp] < ends[tp]]
+        if not behind:
+            return []
+        consumer.assign(behind)
+        for tp in behind:
+            consumer.seek(tp, begins[tp])
+        found: dict[TopicPartition, list[StoredRecord]] = {tp: [] for tp in behind}
+        while late := [tp for tp in behind if await consumer.position(tp) < ends[tp]]:
+            for tp, records in (await consumer.getmany(*late, timeout_ms=1000)).items():
+                found[tp] += [stored(record) for record in records]
+        for tp in behind:
             self.offsets[tp] = await consumer.position(tp)
-        return found
+        consumer.pause(*behind)  # whatever is asked next would wait behind the fetches
+        return [record for tp in behind for record in found[tp]]
 
     async def sizes(self, topic: str) -> tuple[int, int]:
         tps = [TopicPartition(topic, number) for number in range(self.partitions)]

@@ -48,7 +48,7 @@ def marked(message: bytes) -> bytes:
     return header + b"\r" + rest
 
 
-GOOD = [marked(message.text) for message in hospital_day(7, 10)]
+GOOD = [marked(message.text) for message in hospital_day(7, 3)]
 RAS = next(message for message in GOOD if b"\rRXA|" in message)
 
 
