@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -82,3 +83,20 @@ def test_its_command_is_one_of_ours() -> None:
     assert of_final("ENTRYPOINT") == ['["dripcode"]']
     assert of_final("CMD") == ['["run"]']
     assert CliRunner().invoke(dripcode, ["run", "--help"]).exit_code == 0
+
+
+def test_every_package_and_file_of_ours_goes_into_the_image() -> None:
+    """The tests run from the checkout, the image from what is installed: what pyproject.toml leaves out it lacks."""
+    setuptools = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["tool"]["setuptools"]
+    data = setuptools["package-data"]
+    packages = {Path(name.replace(".", "/")) for name in setuptools["packages"]}
+    patterns = {Path(name.replace(".", "/")): found for name, found in data.items() if name != "*"}
+    for top in ("coding", "hl7_parsers", "streams"):
+        for path in (DEPLOY.parent / top).rglob("*"):
+            file = path.relative_to(DEPLOY.parent)
+            if path.is_dir() or "__pycache__" in file.parts or file.suffix == ".md":
+                continue
+            package = next(folder for folder in file.parents if folder in packages)
+            named = ["*.py", *data["*"]] if package == file.parent else []
+            named += patterns.get(package, [])
+            assert any(fnmatch(str(file.relative_to(package)), pattern) for pattern in named), file
