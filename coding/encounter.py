@@ -163,7 +163,7 @@ class Encounter:
     patient_id: str
     patient_id_authority: str = ""
     facility: str = ""
-    location: str = ""  # the unit it was in last, as recorded: for those who ask there, never for coding
+    location: str = ""  # the unit it was in last, as recorded: for those who ask there, and for its modifier off campus
     setting: Setting = Setting.FACILITY
     payer: str = ""  # as the site names it; "" when unknown
     place_of_service: str = ""  # two digits on professional claims; "" when unknown

@@ -11,6 +11,7 @@ from coding.billed_drugs import billed_drugs
 from coding.checks import Record, screen
 from coding.claim import CodedEncounter
 from coding.contest import Claim, Running, code_sites
+from coding.departments import drugs_of_department, of_department
 from coding.drug_lines import drug_lines
 from coding.drugs import Formulary
 from coding.encounter import Encounter, Setting
@@ -65,7 +66,8 @@ def _with_drugs(sheet: Sheet, encounter: Encounter, formulary: Formulary, claim:
     """Return the sheet with the lines of the drugs, and what of administrations and drugs has no counterpart."""
     billed = billed_drugs(encounter, sheet.notes, claim, presence, formulary)
     drugs, untold = drug_lines(billed, claim)
-    return sheet._replace(drugs=drugs, at_stake=[*untold, *missed.charges(billed, sheet.drafts, drugs, claim)])
+    at_stake = [*untold, *missed.charges(billed, sheet.drafts, drugs, claim)]
+    return sheet._replace(drugs=drugs_of_department(drugs, claim), at_stake=at_stake)
 
 
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
@@ -133,4 +135,4 @@ def _edited(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], 
     drafts = edits.check_pairs(drafts, units, claim)
     drafts, cut = edits.check_units(drafts, units, claim)
     drafts, more = adjust.for_payer(drafts, claim)
-    return drafts, cut + more
+    return of_department(drafts, claim), cut + more

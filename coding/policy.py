@@ -17,8 +17,10 @@ from coding.reasons import Wording, wordings
 from coding.rules import read_toml
 from coding.services import Identity
 
+TABLES = {"drug_classes", "off_campus"}  # of names, in a site's policy
+DEPARTMENTS = ("excepted", "nonexcepted", "emergency")
 SETTINGS = {setting.value: setting for setting in Setting}
-NOT_SWITCHES = {"name", "payer", "setting", "drug_classes", "digest", "wording", "identities"}
+NOT_SWITCHES = {"name", "payer", "setting", *TABLES, "digest", "wording", "identities"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,6 +31,7 @@ class Policy:
     payer: str
     setting: Setting
     drug_classes: Mapping[str, DrugClass]  # ingredients that this payer or site puts in another class
+    off_campus: Mapping[str, str]  # units or facilities away from the campus, in small letters: their kind
     digest: str  # of every switch: the same text for the same policy on any machine
     wording: Mapping[str, Wording]  # how each rule is told, its switches already filled in
     identities: dict[object, Identity] = field(default_factory=dict, repr=False)  # drugs already looked up under it
@@ -109,21 +112,26 @@ def load_policy(setting: Setting, payer: str = "", overrides: Mapping[str, objec
         PolicyError: an unknown switch or value; names the nearest known one.
     """
     name, switches, classes = preset_of(setting, payer), _defaults(), dict[str, DrugClass]()
+    off_campus: dict[str, str] = {}
     for layer in _preset_layers(name, setting, payer):
         switches.update(_checked(layer, f"preset {name}"))
     site = _site_layers(overrides or {}, payer)
     for layer in site:
         classes.update(_classes(layer))
+        off_campus.update(_off_campus(layer))
         switches.update(_checked(layer, "policy"))
     changed = {key: value for layer in site for key, value in _checked(layer, "policy").items()}
     changed.update({f"{drug}": drug_class.value for drug, drug_class in classes.items()})
+    changed |= {"off_campus": len(off_campus)} if off_campus else {}
     shown = "".join(f"+{key}={value}" for key, value in sorted(changed.items()))
     content = json.dumps([name, setting.value, sorted(switches.items()), sorted(classes.items())])
+    content += json.dumps(sorted(off_campus.items())) if off_campus else ""
     return Policy(
         name=name + shown,
         payer=payer,
         setting=setting,
         drug_classes=classes,
+        off_campus=off_campus,
         digest=hashlib.sha256(content.encode()).hexdigest(),
         wording=wordings(switches),
         **switches,  # type: ignore[arg-type]  # _checked has seen every name and value
@@ -131,7 +139,8 @@ def load_policy(setting: Setting, payer: str = "", overrides: Mapping[str, objec
 
 
 def read_policy_overrides(text: str, where: str) -> Mapping[str, object]:
-    """Read a site's policy: one TOML file of switches, [drug_classes], and [payers.NAME] tables of the same.
+    """Read a site's policy: one TOML file of switches, [drug_classes], [off_campus], and [payers.NAME]
+    tables of the same.
 
     Raises:
         PolicyError: not TOML, or an unknown switch or value; names the nearest known one.
@@ -144,6 +153,7 @@ def read_policy_overrides(text: str, where: str) -> Mapping[str, object]:
         try:
             _checked(layer, part)
             _classes(layer)
+            _off_campus(layer)
         except PolicyError as wrong:
             raise PolicyError(str(wrong) if str(wrong).startswith(where) else f"{part}: {wrong}") from wrong
     return overrides
@@ -197,6 +207,17 @@ def _classes(layer: Mapping[str, object]) -> dict[str, DrugClass]:
     return {str(drug).casefold(): known[value] for drug, value in table.items()}
 
 
+def _off_campus(layer: Mapping[str, object]) -> dict[str, str]:
+    """Return the units and facilities that a layer says are away from the hospital's campus."""
+    table = layer.get("off_campus", {})
+    if not isinstance(table, Mapping):
+        raise PolicyError("off_campus: must be a table of unit or facility = " + ", ".join(DEPARTMENTS))
+    for place, kind in table.items():
+        if kind not in DEPARTMENTS:
+            raise PolicyError(f"off_campus: {place}: no kind {kind!r}; {_nearest(str(kind), [*DEPARTMENTS])}")
+    return {str(place).casefold(): str(kind) for place, kind in table.items()}
+
+
 def _checked(layer: Mapping[str, object], where: str) -> dict[str, object]:
     """Return the switches of a layer, names in small letters.
 
@@ -206,7 +227,7 @@ def _checked(layer: Mapping[str, object], where: str) -> dict[str, object]:
     switches = {}
     for key, value in layer.items():
         name = key.casefold()
-        if name in {"setting", "drug_classes", "payers", *SETTINGS}:
+        if name in {"setting", "payers", *TABLES, *SETTINGS}:
             continue
         if name not in _definitions():
             raise PolicyError(f"{where}: no switch {key!r}; {_nearest(name, _definitions())}")

@@ -94,7 +94,8 @@ def _switches(policy: coding.Policy) -> dict[str, Any]:
     """Every switch of a policy as a site's file would say it."""
     said: dict[str, Any] = {name: getattr(policy, name) for name in switch_names()}
     classes = {drug: drug_class.value for drug, drug_class in policy.drug_classes.items()}
-    return {**{name: "off" if value is None else value for name, value in said.items()}, DRUG_CLASSES: classes}
+    tables = {DRUG_CLASSES: classes, "off_campus": dict(policy.off_campus)}
+    return {**{name: "off" if value is None else value for name, value in said.items()}, **tables}
 
 
 def changed_switches(before: Coder, after: Coder, payers: Iterable[str]) -> dict[str, set[tuple[str, str]]]:

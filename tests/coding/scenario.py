@@ -179,9 +179,10 @@ def read(path: Path) -> list[Scenario]:
             case "policy":
                 pairs = (pair.split("=") for pair in rest)
                 scenarios[-1].policy |= {name: int(v) if v.isdigit() else v for name, v in pairs}
-            case "class":
-                classes = (pair.replace("_", " ").split("=") for pair in rest)
-                scenarios[-1].policy.setdefault("drug_classes", {}).update(dict(classes))
+            case "class" | "campus":
+                table = "drug_classes" if word == "class" else "off_campus"
+                pairs = (pair.replace("_", " ").split("=") for pair in rest)
+                scenarios[-1].policy.setdefault(table, {}).update(dict(pairs))
             case "encounter":
                 scenarios[-1].encounter += rest
             case "give":

@@ -59,6 +59,14 @@ def test_a_site_may_put_a_drug_in_another_class():
     assert load_policy(Setting.FACILITY, "", overrides).drug_classes == {"denosumab": DrugClass.CHEMOTHERAPY}
 
 
+def test_a_site_s_departments_tell_policies_apart():
+    west, east = ({"off_campus": {place: "excepted"}} for place in ("WEST", "EAST"))
+    one, other = (load_policy(Setting.FACILITY, "medicare", overrides) for overrides in (west, east))
+    assert one.off_campus == {"west": "excepted"}
+    assert one.name == other.name == "medicare-opps+off_campus=1"
+    assert one.digest != other.digest
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -74,6 +82,9 @@ def test_a_site_may_put_a_drug_in_another_class():
             r"drug_classes: x: no class 'chemotherapie'; the nearest is 'chemo",
         ),
         ("drug_classes = 1", r"drug_classes: must be a table"),
+        ("[off_campus]\nWEST = 'exempted'", r"off_campus: WEST: no kind 'exempted'; the nearest is 'excepted'"),
+        ("off_campus = 'WEST'", r"off_campus: must be a table of unit or facility"),
+        ("[payers.x.off_campus]\nWEST = 'PO'", r"p\.toml \[payers\.x\]: off_campus: WEST: no kind 'PO'; known are"),
         ("payers = 1", r"p\.toml: \[payers\.NAME\] must be tables"),
         ("[payers.x]\ntppn = 'none'", r"p\.toml \[payers\.x\]: no switch 'tppn'; the nearest is 'tpn'"),
         ("overlap =", r"p\.toml: not TOML"),
