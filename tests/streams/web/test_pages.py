@@ -21,8 +21,8 @@ def paths(site: Site) -> dict[str, str]:
     held = site.finding("NO_STOP")
     return {
         "throughput": "",
-        "queue": "queue",
-        "lines": "lines",
+        "queue": "queue?severity=hold",
+        "lines": "lines?code=96365",
         "encounter": f"encounters/{quote(held['encounter_id'])}",
         "unknown": "encounters/SYN-404",
     }
