@@ -14,7 +14,10 @@ _LONGEST = 400  # characters; a longer text is worked out each time, so that wha
 
 
 class Kept(dict[_Key, _Result]):
-    """Results of a pure function by its argument: a text, or a tuple with texts in it. Forgets all when it is full.
+    """Results of a pure function by its argument: a text, or a tuple with texts in it.
+
+    When there are `count` of them it begins anew, and of those it had it takes over what is asked for again: so what
+    comes all the time stays, however much comes but once, and there are never more than twice `count`.
 
     The quickest there is, for what is asked for several times a message; `kept.get(key) or kept[key]` is quicker still
     than `kept[key]`, which Python looks up in a class of ours by a longer way.
@@ -24,14 +27,20 @@ class Kept(dict[_Key, _Result]):
         super().__init__()
         self.function: Callable[[_Key], _Result] = function
         self.count = count
+        self.former: dict[_Key, _Result] = {}
 
     def __missing__(self, key: _Key) -> _Result:
-        found = self.function(key)
-        length = len(key) if isinstance(key, str) else sum(len(part) for part in key if isinstance(part, str))
-        if length <= _LONGEST:
-            if len(self) >= self.count:
-                self.clear()
-            self[key] = found
+        if key in self.former:
+            found = self.former[key]
+        else:
+            found = self.function(key)
+            length = len(key) if isinstance(key, str) else sum(len(part) for part in key if isinstance(part, str))
+            if length > _LONGEST:
+                return found
+        if len(self) >= self.count:
+            self.former = self.copy()
+            self.clear()
+        self[key] = found
         return found
 
 

@@ -76,14 +76,14 @@ def reading_of(profile: SenderProfile, marks: Delimiters) -> Reading:
             row[place] = raw
         return read_said(Segment("RXA", "", number, marks, row), is_method_told, profile)
 
-    of_rows = Kept(said, 4096)
+    of_rows = Kept(said, 2048)
 
     def model(key: ShapeKey) -> Model:
         shape = Shape(*key)
         route = routes(marks)[shape.route_number, shape.route_line] if shape.route_number else Draft()
         return _model(shape, route, of_rows[shape.number, "method" in route.values, shape.told], profile)
 
-    return Reading(profile, width, itemgetter(*telling), Kept(model, 4096))
+    return Reading(profile, width, itemgetter(*telling), Kept(model, 2048))
 
 
 def _model(shape: Shape, route: Draft, said: Said, profile: SenderProfile) -> Model:
