@@ -10,8 +10,7 @@ from typing import NamedTuple
 from hl7_parsers import events
 from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Delimiters, Segment
-from hl7_parsers.events import Action, AdministrationEvent
-from hl7_parsers.fields import places
+from hl7_parsers.events import Action, AdministrationEvent, Remark
 from hl7_parsers.keeping import Kept
 from hl7_parsers.orders import Told, orc_places, routes
 from hl7_parsers.profile import SenderProfile
@@ -69,19 +68,20 @@ def reading_of(profile: SenderProfile, marks: Delimiters) -> Reading:
     telling = telling_fields(profile)
     width = max(*telling, 15, profile.entered_field, profile.sub_id_field, profile.blood_unit_field) + 1
 
-    def said(key: tuple[int, bool, str]) -> Said:
-        number, is_method_told, told = key
+    def said(key: tuple[bool, str]) -> Said:
+        is_method_told, told = key
         row = ["RXA"] + [""] * width
         for place, raw in zip(telling, told.split(marks.field), strict=True):
             row[place] = raw
-        return read_said(Segment("RXA", "", number, marks, row), is_method_told, profile)
+        return read_said(Segment("RXA", "", 0, marks, row), is_method_told, profile)
 
     of_rows = Kept(said, 2048)
 
     def model(key: ShapeKey) -> Model:
         shape = Shape(*key)
         route = routes(marks)[shape.route_number, shape.route_line] if shape.route_number else Draft()
-        return _model(shape, route, of_rows[shape.number, "method" in route.values, shape.told], profile)
+        said = of_rows["method" in route.values, shape.told]
+        return _model(shape, route, said, profile)
 
     return Reading(profile, width, itemgetter(*telling), Kept(model, 2048))
 
@@ -89,10 +89,12 @@ def reading_of(profile: SenderProfile, marks: Delimiters) -> Reading:
 def _model(shape: Shape, route: Draft, said: Said, profile: SenderProfile) -> Model:
     draft = Draft(places=orc_places(shape.orc, profile))
     draft.take(route)
-    draft.take(said.draft)
+    gathered = said.gathered
+    draft.values |= gathered.values
     own = {"at": 3, "stop": 4, "sub_id": profile.sub_id_field, "entered": profile.entered_field}
-    where = places("RXA", shape.number, max(own.values()) + 1)
-    draft.places |= {name: where[own[name]] for name, is_there in zip(own, shape.has, strict=True) if is_there}
+    own = gathered.fields | {name: own[name] for name, is_there in zip(own, shape.has, strict=True) if is_there}
+    draft.places |= {name: f"RXA[{shape.number}]-{field}" for name, field in own.items()}
+    draft.remarks += [Remark(doubt, f"RXA[{shape.number}]-{field}") for doubt, field in gathered.doubts]
     if shape.note_place:
         draft.places["note"] = shape.note_place
     draft.values |= {"order_is_bag": profile.order_is_bag, "rows_join": profile.rows_join}

@@ -140,8 +140,7 @@ def orc_places(told: Told, profile: SenderProfile) -> dict[str, str]:
     number, *is_told = told
     placer, filler = profile.order_fields
     of_all = {"placer": placer, "filler": filler, "group": 4, "entered": 9}
-    where = places("ORC", number, max(of_all.values()) + 1)
-    return {name: where[of_all[name]] for name, is_there in zip(of_all, is_told, strict=True) if is_there}
+    return {name: f"ORC[{number}]-{of_all[name]}" for name, is_there in zip(of_all, is_told, strict=True) if is_there}
 
 
 def put_order(message: Er7, group: OrderGroup, draft: Draft, times: Times, profile: SenderProfile) -> None:

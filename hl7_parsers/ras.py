@@ -205,7 +205,8 @@ def _remarks(
 ) -> Iterator[Remark]:
     """What is doubtful: about its route, its word, its times, its action code, its amounts."""
     said = record.said
-    yield from event.remarks[: len(event.remarks) - len(said.draft.remarks)]
+    of_route = len(event.remarks) - len(said.gathered.doubts)
+    yield from event.remarks[:of_route]
     if said.meaning == "unclear":
         yield Remark("ACTION_UNKNOWN", where[profile.word_field])
     yield from (doubt for doubt in record.doubts if doubt.id != _MISSING or said.meaning not in _NEED_NO_TIME)
@@ -213,7 +214,7 @@ def _remarks(
         yield Remark("ACTION_CODE_UNKNOWN", where[21])
     if record.charted_remark:
         yield Remark(record.charted_remark, where[profile.entered_field])
-    yield from said.draft.remarks
+    yield from event.remarks[of_route:]
     if said.pace and event.at and event.stop and _contradicts(said.pace, event.stop.at - event.at.at):
         yield Remark("RATE_CONTRADICTS", event.places["rate"])
 

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from hl7_parsers import fields, tables
-from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Segment
 from hl7_parsers.events import Action, Quantity
-from hl7_parsers.fields import at
 from hl7_parsers.profile import SenderProfile
 
 _ACTIONS = {"": Action.ADD, "A": Action.ADD, "U": Action.UPDATE, "D": Action.DELETE, "X": Action.ADD}  # table 0323
 _NOT_KNOWN = Decimal(999)  # without a unit: how immunisation senders say that they do not know the amount
+
+
+class Gathered(msgspec.Struct, gc=False):
+    """Values by the event's field names, the RXA field of each, and what could not be read as meant, with its field."""
+
+    values: dict[str, Any] = {}
+    fields: dict[str, int] = {}
+    doubts: list[tuple[str, int]] = []
+
+    def put(self, name: str, value: object, field: int) -> None:
+        """Take a value."""
+        self.values[name] = value
+        self.fields[name] = field
+
+    def doubt(self, remark: str, field: int) -> None:
+        """Take note of something that could not be read as meant."""
+        self.doubts.append((remark, field))
 
 
 class Said(NamedTuple):
@@ -24,7 +41,7 @@ class Said(NamedTuple):
     is_action_known: bool
     is_empty: bool  # of everything that is said here; a deletion needs no more than its order
     pace: tuple[float, float] | None  # how much a minute, and how much in all, where both are told in one unit
-    draft: Draft
+    gathered: Gathered
 
 
 def telling_fields(profile: SenderProfile) -> tuple[int, ...]:
@@ -34,47 +51,47 @@ def telling_fields(profile: SenderProfile) -> tuple[int, ...]:
 
 def read_said(rxa: Segment, is_method_told: bool, profile: SenderProfile) -> Said:
     """What a row says, where RXR has told how it was given or has not."""
-    draft = Draft()
+    gathered = Gathered()
     word, drug_text = rxa.text(profile.word_field), rxa.text(5)
     meaning = profile.meaning(word)
     if word:
-        draft.put("word", word, at(rxa, profile.word_field))
+        gathered.put("word", word, profile.word_field)
     code = rxa.text(21).upper() if profile.action_codes else ""
     action = _ACTIONS.get(code, Action.ADD)
     if code:
-        draft.put("action", action, at(rxa, 21))
+        gathered.put("action", action, 21)
     drug, alternate = fields.codes(rxa, 5)
     if drug != fields.NO_CODE:
-        draft.put("drug", drug, at(rxa, 5))
+        gathered.put("drug", drug, 5)
     if alternate != fields.NO_CODE:
-        draft.put("alternate", alternate, at(rxa, 5))
-    _put_amounts(rxa, draft, profile)
-    if meaning == "wasted" and "dose" in draft.values:
-        draft.put("waste", draft.values.pop("dose"), draft.places.pop("dose"))
+        gathered.put("alternate", alternate, 5)
+    _put_amounts(rxa, gathered, profile)
+    if meaning == "wasted" and "dose" in gathered.values:
+        gathered.put("waste", gathered.values.pop("dose"), gathered.fields.pop("dose"))
     if meaning == "push":
-        draft.put("method", "push", at(rxa, profile.word_field))
+        gathered.put("method", "push", profile.word_field)
     elif not is_method_told:
-        _put_method(rxa, meaning, draft)
+        _put_method(rxa, meaning, gathered)
     if profile.indication_field and (reason := fields.code(rxa, profile.indication_field)) != fields.NO_CODE:
-        draft.put("indication", reason.text or reason.id, at(rxa, profile.indication_field))
+        gathered.put("indication", reason.text or reason.id, profile.indication_field)
     is_empty = action is not Action.DELETE and not word and not drug_text and not rxa.text(profile.dose_field)
-    return Said(meaning, action, code in _ACTIONS, is_empty, _pace(draft), draft)
+    return Said(meaning, action, code in _ACTIONS, is_empty, _pace(gathered), gathered)
 
 
-def _put_amounts(rxa: Segment, draft: Draft, profile: SenderProfile) -> None:
+def _put_amounts(rxa: Segment, gathered: Gathered, profile: SenderProfile) -> None:
     """The dose and the rate. An amount per time (RXA-7 "mL/hr") is a rate."""
     rate = fields.rate(rxa.text(12))
     if rate:
-        draft.put("rate", rate, at(rxa, 12))
+        gathered.put("rate", rate, 12)
     if not rxa.text(profile.dose_field):
         return
     amount = read_amount(rxa, profile)
     if amount is None:
-        draft.doubt("AMOUNT_UNREADABLE", at(rxa, profile.dose_field))
+        gathered.doubt("AMOUNT_UNREADABLE", profile.dose_field)
     elif not fields.is_per_time(amount.unit):
-        draft.put("dose", amount, at(rxa, profile.dose_field))
+        gathered.put("dose", amount, profile.dose_field)
     elif not rate:
-        draft.put("rate", amount, at(rxa, profile.dose_field))
+        gathered.put("rate", amount, profile.dose_field)
 
 
 def read_amount(rxa: Segment, profile: SenderProfile) -> Quantity | None:
@@ -86,8 +103,8 @@ def read_amount(rxa: Segment, profile: SenderProfile) -> Quantity | None:
     return None if number == _NOT_KNOWN and not unit else Quantity(number, unit)
 
 
-def _pace(draft: Draft) -> tuple[float, float] | None:
-    dose, rate = draft.values.get("dose"), draft.values.get("rate")
+def _pace(gathered: Gathered) -> tuple[float, float] | None:
+    dose, rate = gathered.values.get("dose"), gathered.values.get("rate")
     if dose is None or rate is None:
         return None
     per_minute = fields.per_minute(rate)
@@ -96,10 +113,10 @@ def _pace(draft: Draft) -> tuple[float, float] | None:
     return float(per_minute), float(dose.amount)
 
 
-def _put_method(rxa: Segment, meaning: str, draft: Draft) -> None:
+def _put_method(rxa: Segment, meaning: str, gathered: Gathered) -> None:
     """How it was given, where neither the word nor RXR tells: RXA-26, else that there is a rate."""
     recorded = tables.method(fields.code(rxa, 26), fields.NO_CODE)
     if recorded != tables.UNKNOWN:
-        draft.put("method", recorded, at(rxa, 26))
-    elif meaning != "bolus" and ("rate" in draft.values or fields.is_time_unit(rxa.text(12))):
-        draft.put("method", "infusion", draft.places.get("rate") or at(rxa, 12))
+        gathered.put("method", recorded, 26)
+    elif meaning != "bolus" and ("rate" in gathered.values or fields.is_time_unit(rxa.text(12))):
+        gathered.put("method", "infusion", gathered.fields.get("rate") or 12)
