@@ -17,7 +17,7 @@ from streams.claims import newest_sets
 from streams.embedded.records import StoredRecord
 from streams.read_model import projector as projector_module
 from streams.read_model import shown, views
-from streams.read_model.following import follower_of
+from streams.read_model.following import Positions, follower_of
 from streams.read_model.projector import Projector, _Batch, followed
 from streams.read_model.shelf import Changes, Shelf
 from tests.streams.brokers import Broker
@@ -187,6 +187,43 @@ async def test_a_finding_goes_along_when_its_encounter_turns_out_to_be_elsewhere
     for order in ("oldest", "stake", "urgent"):
         assert finding["finding_id"] not in await all_of(shelf, "finding", f"{order}:unit:{unit}")
         assert finding["finding_id"] in await all_of(shelf, "finding", f"{order}:unit:SYN-ELSEWHERE")
+    await shelf.close()
+
+
+@dataclasses.dataclass
+class Once:
+    """A follower that has some records, once."""
+
+    found: list[StoredRecord]
+
+    async def take(self, limit: int) -> list[StoredRecord]:
+        found, self.found = self.found[:limit], self.found[limit:]
+        return found
+
+    async def go_to(self, positions: Positions) -> None:
+        """Where it goes makes no difference."""
+
+    async def behind(self) -> int:
+        return len(self.found)
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff\x00", b"{}", b"[]", b'{"encounter_id": "V1", "action": "add"}'])
+async def test_what_nobody_of_ours_wrote_is_passed_over(
+    make_shelf: MakeShelf, broker: Broker, value: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = (broker.topics.closed, broker.topics.claim_lines, broker.topics.worklist)
+    strange = [StoredRecord(name, 0, 9999, 0, b"V1", value, ()) for name in names]
+    strange.append(StoredRecord(broker.topics.worklist, 1, 9999, 0, b"\xff", b"{}", ()))
+    strange.append(StoredRecord(broker.topics.facts_changelog, 0, 9999, 0, records.TALLY_KEY, b"?", ()))
+    shelf = make_shelf()
+    await project(shelf, broker)
+    expected = await everything(shelf)
+    projector = Projector(shelf, Once(strange), broker.topics)
+    await projector.start()
+    assert await projector.look() == len(strange)
+    assert await everything(shelf) == expected
+    for record in strange:
+        assert f"{record.topic}[{record.partition}]@9999 cannot be read" in caplog.text
     await shelf.close()
 
 
