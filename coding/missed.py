@@ -27,6 +27,7 @@ def orders(drafts: Collection[Draft], day: date, formulary: Formulary, claim: Cl
     for one in encounter.administrations:
         for number in {one.order_number, *one.other_order_numbers} - {""}:
             by_order.setdefault(number, []).append(one)
+    has_line = {one for draft in drafts if _is_proposed(draft) for one in draft.service.ids}
     found: list[Finding] = []
     for order in encounter.orders:
         charted = [one for number in order.numbers for one in by_order.get(number, ())]
@@ -36,14 +37,16 @@ def orders(drafts: Collection[Draft], day: date, formulary: Formulary, claim: Cl
             if policy.drug_lines != "off":
                 at_stake += drug_codes(order, day, formulary, claim)
             found.append(_of_order("ORDER_NOT_GIVEN", order, at_stake, claim))
-        elif given and policy.untimed_hydration == "on" and _is_untimed_hydration(given, formulary, claim):
+        elif has_line.isdisjoint(one.administration_id for one in given) and _is_untimed(given, formulary, claim):
             at_stake = [*service_codes(given[0], drafts, formulary, claim)]
             found.append(_of_order("HYDRATION_NOT_TIMED", order, at_stake, claim, given))
     return found
 
 
-def _is_untimed_hydration(given: Sequence[Administration], formulary: Formulary, claim: Claim) -> bool:
+def _is_untimed(given: Sequence[Administration], formulary: Formulary, claim: Claim) -> bool:
     """Say whether what was given for an order is a fluid, and no administration of it has both times."""
+    if not given or claim.policy.untimed_hydration != "on":
+        return False
     first = given[0]
     mix = identity_of_mix(first, formulary, claim.policy) if first.components else None
     identity = mix or identity_of(first.drug, formulary, claim.policy)
