@@ -7,6 +7,8 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import NamedTuple
 
+import msgspec
+
 from hl7_parsers import events
 from hl7_parsers.draft import Draft
 from hl7_parsers.er7 import Delimiters, Segment
@@ -45,7 +47,7 @@ class Shape(NamedTuple):
 ShapeKey = tuple[Told, int, tuple[bool, bool, bool, bool], str, int, str, str]  # a plain tuple is made more quickly
 
 
-class Model(NamedTuple):
+class Model(msgspec.Struct, frozen=True, gc=False):
     """The event of a shape, to be filled with what is of one record alone."""
 
     event: AdministrationEvent
@@ -75,7 +77,7 @@ def reading_of(profile: SenderProfile, marks: Delimiters) -> Reading:
             row[place] = raw
         return read_said(Segment("RXA", "", 0, marks, row), is_method_told, profile)
 
-    of_rows = Kept(said, 2048)
+    of_rows = Kept(said, 4096)
 
     def model(key: ShapeKey) -> Model:
         shape = Shape(*key)
@@ -83,7 +85,7 @@ def reading_of(profile: SenderProfile, marks: Delimiters) -> Reading:
         said = of_rows["method" in route.values, shape.told]
         return _model(shape, route, said, profile)
 
-    return Reading(profile, width, itemgetter(*telling), Kept(model, 2048))
+    return Reading(profile, width, itemgetter(*telling), Kept(model, 4096))
 
 
 def _model(shape: Shape, route: Draft, said: Said, profile: SenderProfile) -> Model:

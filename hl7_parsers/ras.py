@@ -131,12 +131,12 @@ def _event(message: Er7, run: Run, order: _Order, reading: Reading, times: Times
     has = (start is not None, stop is not None, sub_id != "", charted.time is not None)
     route_number, route_line = (rxr.number, message.lines[rxr.line]) if rxr is not None else (0, "")
     key = (order.told, rxa.number, has, note_place, route_number, route_line, marks.field.join(telling(row)))
-    event, said, is_usual = models.get(key) or models[key]
-    if not is_usual and (silence := _silence(said, row, rxa.number, marks, profile)):
+    model = models.get(key) or models[key]
+    if not model.is_usual and (silence := _silence(model.said, row, rxa.number, marks, profile)):
         times.remarks.append(silence)
         return None
     event = replace(
-        event,
+        model.event,
         placer=orc.placer,
         filler=orc.filler,
         group=orc.group,
@@ -147,10 +147,10 @@ def _event(message: Er7, run: Run, order: _Order, reading: Reading, times: Times
         note=note,
     )
     waste = read_waste(note) if note else None
-    is_usual = is_usual and len(rows) == 1 and order.is_usual
+    is_usual = model.is_usual and len(rows) == 1 and order.is_usual
     if is_usual and not (doubts or charted.remark or waste or row[15]):
         return event
-    return _with_more(message, event, _Record(order, said, rows, row, doubts, charted.remark, waste), profile)
+    return _with_more(message, event, _Record(order, model.said, rows, row, doubts, charted.remark, waste), profile)
 
 
 def _silence(said: Said, row: list[str], number: int, marks: Delimiters, profile: SenderProfile) -> Remark | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Gathered(msgspec.Struct, gc=False):
         self.doubts.append((remark, field))
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """What was done with which drug, how much, how fast, how and why."""
 
     meaning: str
