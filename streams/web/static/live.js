@@ -52,9 +52,15 @@ if (main) {
   const renew = async () => {
     const url = new URL(location.href);
     url.searchParams.set("part", "1");
-    const answer = await fetch(url, { credentials: "same-origin", redirect: "follow" });
+    let answer, text;
+    try {
+      answer = await fetch(url, { credentials: "same-origin", redirect: "follow" });
+      text = await answer.text();
+    } catch {
+      return say("The pages' server does not answer.");
+    }
     if (answer.redirected) return location.reload(); // signed out
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+    const fresh = new DOMParser().parseFromString(text, "text/html").body;
     if (answer.status >= 500) {
       const why = fresh.querySelector("[role=alert]");
       return "away" in main.dataset ? undefined : say(`${why ? why.textContent : "The pages' server is in trouble"}. Messages are processed all the same.`);
@@ -68,10 +74,9 @@ if (main) {
   const keepOn = async () => {
     try {
       if (!document.hidden) await renew();
-    } catch {
-      say("The pages' server does not answer.");
+    } finally {
+      setTimeout(keepOn, Number(main.dataset.live));
     }
-    setTimeout(keepOn, Number(main.dataset.live));
   };
   setTimeout(keepOn, Number(main.dataset.live));
 }

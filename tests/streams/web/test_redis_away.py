@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -44,6 +44,13 @@ def redis_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site,
             stage.stop()
 
 
+@pytest.fixture
+def sender() -> Iterator[ThreadPoolExecutor]:
+    """A thread beside this one."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
 def received(page: Page) -> int:
     found = re.search(r"received\s+([\d\u202f]+)", page.locator("p.balance").inner_text())
     return number(found[1]) if found else -1
@@ -51,17 +58,16 @@ def received(page: Page) -> int:
 
 @pytest.mark.redis
 def test_redis_killed_under_load_loses_nothing_and_the_page_comes_back(
-    redis_site: tuple[Site, RedisServer], page: Page, browser: Browser
+    redis_site: tuple[Site, RedisServer], page: Page, browser: Browser, sender: ThreadPoolExecutor
 ) -> None:
     site, redis = redis_site
     processes = {name: process.pid for name, process in site.stage.processes.items()}
-    sent = threading.Thread(
-        target=lambda: asyncio.run(send_all(MESSAGES, "127.0.0.1", site.stage.mllp_port, connections=4, rate=RATE))
-    )
     page.goto(site.page)
     page.evaluate("window.marked = true")
-    sent.start()
-    page.wait_for_function("() => /received\\s+[1-9]\\d/.test(document.querySelector('p.balance').innerText)")
+    sent = sender.submit(
+        lambda: asyncio.run(send_all(MESSAGES, "127.0.0.1", site.stage.mllp_port, connections=4, rate=RATE))
+    )
+    agree(lambda: received(page) >= 10, lambda: True)
 
     redis.kill()
     trouble = page.locator("#trouble")
@@ -69,7 +75,7 @@ def test_redis_killed_under_load_loses_nothing_and_the_page_comes_back(
     expect(trouble).to_contain_text("Messages are processed all the same. What stands here is of")
     expect(page.locator("main")).to_have_class("stale")
     before = aside(lambda: outcome_of(site.broker)).balance.received
-    assert sent.is_alive(), "the load ended before Redis was away"
+    assert not sent.done(), "the load ended before Redis was away"
     page.wait_for_timeout(2000)
     assert aside(lambda: outcome_of(site.broker)).balance.received > before, "processing stands still"
     other = browser.new_page()
@@ -80,7 +86,7 @@ def test_redis_killed_under_load_loses_nothing_and_the_page_comes_back(
     redis.start()  # empty: everything is made anew from the topics
     expect(trouble).to_be_hidden(timeout=20_000)
     expect(other.locator("h1")).to_have_text("Work queue", timeout=10_000)
-    sent.join()
+    sent.result()
     site.settle()
     agree(lambda: received(page), lambda: len(MESSAGES))
     assert page.evaluate("window.marked") is True, "the page was loaded anew"
@@ -88,3 +94,10 @@ def test_redis_killed_under_load_loses_nothing_and_the_page_comes_back(
     assert outcome.balance.received == len(MESSAGES)
     expect(page.locator("p.balance")).to_contain_text("difference 0")
     assert {name: process.pid for name, process in site.stage.processes.items()} == processes
+
+    site.stage.kill("web")
+    expect(trouble).to_contain_text("The pages' server does not answer. What stands here is of", timeout=10_000)
+    assert received(page) == len(MESSAGES), "the last figures are gone"
+    site.stage.start("web", "web")
+    expect(trouble).to_be_hidden(timeout=20_000)
+    expect(page.locator("#live")).to_contain_text("live, ")
