@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.claims import Line
+from streams.embedded.records import StoredRecord
 from streams.outbound.accounts import Account, account_key
 from streams.records import ClosedEncounter
 
@@ -33,6 +34,7 @@ KINDS = {
     "NO_ENCOUNTER": "a claim line or finding of an encounter that is not there",
     "NO_ADMINISTRATION": "a claim line of an administration that its encounter does not have",
     "NO_MESSAGE": "a claim line of a message that is not there",
+    "UNREADABLE": "a record that no process of ours wrote: see who else may write to the topic",
     "NO_FINDING": "a claim line names a finding that is not on the worklist",
 }
 
@@ -116,7 +118,7 @@ class Claims:
     control_ids: set[str] = field(default_factory=set)  # of the messages that are there
     waiting: set[str] = field(default_factory=set)  # closed, and the worker has not come to them
     written: dict[tuple[str, int], Written] = field(default_factory=dict)  # by account and version
-    doubled: list[Exceptional] = field(default_factory=list)
+    wrong: list[Exceptional] = field(default_factory=list)  # that a record by itself shows
 
     def take_closed(self, closed: ClosedEncounter, failed: str = "") -> None:
         """Keep the newest version of an encounter."""
@@ -131,12 +133,16 @@ class Claims:
         wrong = self.written.setdefault((key, version), Written()).take(line, may_come_again=may_come_again)
         if wrong:
             place = f"{_place(key)}, claim line {line['claim_line_id']}"
-            self.doubled.append(Exceptional(wrong, place, f"version {version}, line {line['line_number']}"))
+            self.wrong.append(Exceptional(wrong, place, f"version {version}, line {line['line_number']}"))
         self.accounts.setdefault(key, Account()).take(line, STATUSES)
 
     def take_finding(self, finding: Line) -> None:
         self.finding_ids.add(finding["finding_id"])
         self.found.setdefault(account_key(finding), set()).update(finding["administration_ids"])
+
+    def take_stranger(self, record: StoredRecord) -> None:
+        """Note a record that cannot be read."""
+        self.wrong.append(Exceptional("UNREADABLE", f"{record.topic}[{record.partition}]@{record.offset}"))
 
     def standing(self, key: str) -> list[Line]:
         account = self.accounts.get(key)
@@ -156,7 +162,7 @@ class Claims:
 
     def exceptions(self) -> Iterator[Exceptional]:
         """Everything that is not accounted for."""
-        yield from self.doubled
+        yield from self.wrong
         of_patient: dict[str, set[str]] = {}
         for key in {*self.accounts, *self.found}:
             of_patient.setdefault(_patient(key), set()).update(self._billed(key), self.found.get(key, ()))

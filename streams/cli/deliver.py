@@ -235,7 +235,7 @@ async def _deliver(job: Job, journal: Journal, *, follow: bool) -> tuple[str, Co
     topics = topics_of(job.settings)
     try:
         async with follower_of(job.settings, (topics.claim_lines,)) as follower:
-            courier = Courier(journal, follower, job.destination, frozenset(job.statuses), job.all_or_none)
+            courier = Courier(journal, follower, topics, job.destination, frozenset(job.statuses), job.all_or_none)
             problem = await (_follow(courier) if follow else _until_away(courier.deliver()))
             return problem, courier
     finally:

@@ -167,16 +167,16 @@ async def _of_topics(settings: Settings) -> tuple[Messages, Claims]:
     async for record in each_record(settings, topics.dead_letter):
         kept.take_letter(record)
     account = await _received(settings, topics, kept, said)
-    async for record in each_record(settings, topics.closed):
+    async for record in each_record(settings, topics.closed, strange=said.take_stranger):
         closed = records.decode_closed(record.value or b"")
         if record.offset >= kept.done[topics.closed].get(record.partition, 0):
             said.waiting.add(visit_key(closed))
             continue
         _, letter = kept.dead.get((record.topic, record.partition, record.offset), ("", ""))
         said.take_closed(closed, letter)
-    async for record in each_record(settings, topics.claim_lines):
+    async for record in each_record(settings, topics.claim_lines, strange=said.take_stranger):
         said.take_line(_decode(record.value or b"{}"))
-    async for record in each_record(settings, topics.worklist):
+    async for record in each_record(settings, topics.worklist, strange=said.take_stranger):
         said.take_finding(_decode(record.value or b"{}"))
     return account, said
 

@@ -14,6 +14,8 @@ from streams.formats.charge import Document, Line, News
 from streams.log import Explained
 from streams.outbound.journal import Journal, Outgoing, news_of
 from streams.read_model.following import Follower
+from streams.strangers import is_ours
+from streams.topics import Topics
 
 _READ_AT_ONCE = 2000  # lines
 _SETTLED_AT_ONCE = 500  # encounters
@@ -57,6 +59,7 @@ class Courier:
 
     journal: Journal
     follower: Follower
+    topics: Topics
     destination: Destination
     statuses: Collection[str]
     all_or_none: bool = False  # of the lines of an encounter
@@ -101,7 +104,7 @@ class Courier:
         count = 0
         while await self.follower.behind() > 0:
             found = await self.follower.take(_READ_AT_ONCE)
-            lines = [_decode(record.value or b"{}") for record in found]
+            lines = [_decode(record.value or b"{}") for record in found if is_ours(record, self.topics)]
             ends = {(record.topic, record.partition): record.offset + 1 for record in found}
             self.journal.take(lines, ends, self.statuses, all_or_none=self.all_or_none)
             count += len(lines)

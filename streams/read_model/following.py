@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +15,8 @@ from streams.kafka_access import client_options, connected
 from streams.provision import check_broker, open_store
 from streams.reading import stored
 from streams.settings import Settings
+from streams.strangers import is_ours
+from streams.topics import topics_of
 
 _AT_ONCE = 2000  # records
 
@@ -59,15 +61,28 @@ async def follower_of(
 
 
 async def each_record(
-    settings: Settings, *topics: str, partitions: Iterable[int] | None = None
+    settings: Settings,
+    *topics: str,
+    partitions: Iterable[int] | None = None,
+    strange: Callable[[StoredRecord], object] = lambda record: None,
 ) -> AsyncIterator[StoredRecord]:
-    """Everything that lies on the topics now, in order within a partition. Raises SettingsError without a broker."""
+    """Everything of ours that lies on the topics now, in order within a partition.
+
+    `strange` is told of each record that no process of ours wrote.
+
+    Raises:
+        SettingsError: there is no broker.
+    """
     check_broker(settings)
+    names = topics_of(settings)
     async with follower_of(settings, topics, partitions) as follower:
         await follower.go_to({})
         while await follower.behind() > 0:
             for record in await follower.take(_AT_ONCE):
-                yield record
+                if is_ours(record, names):
+                    yield record
+                else:
+                    strange(record)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from streams.read_model import shown
 from streams.read_model.following import Follower
 from streams.read_model.shelf import Changes, Overtaken, Shelf
 from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, RANK, SOURCE, TALLY, EncounterShown
+from streams.strangers import is_ours
 from streams.topics import Topics
-
-log = logging.getLogger("dripcode.projector")
 
 # What is kept, newest first: a page shows the last weeks, the topics hold the rest.
 KEPT = {
@@ -90,7 +88,7 @@ class Projector:
             tp = record.topic, record.partition
             before = batch.changes.positions.get(tp, (self._at.get(tp, 0), 0))[0]
             batch.changes.positions[tp] = before, record.offset + 1
-        found = [record for record in found if _is_ours(record, self.topics)]
+        found = [record for record in found if is_ours(record, self.topics)]
         await batch.load(self.shelf, found)
         for record in found:
             batch.take(record)
@@ -254,26 +252,6 @@ def _indexes(finding: Line, unit: str) -> dict[str, float]:
 def _outcomes(tally: records.Tally) -> dict[str, int]:
     dead, ignored = sum(tally.dead.values()), sum(tally.ignored.values())
     return {"applied": tally.applied, "duplicate": tally.duplicate, "dead": dead, "ignored": ignored}
-
-
-def _is_ours(record: StoredRecord, topics: Topics) -> bool:
-    """Whether a record is as our processes write it; any other is passed over, since the pages must go on."""
-    readers: dict[str, Callable[[bytes], object]] = {
-        topics.closed: records.decode_closed,
-        topics.claim_lines: shown.check_line,
-        topics.worklist: shown.check_finding,
-    }
-    if record.key == records.TALLY_KEY:
-        readers[topics.facts_changelog] = records.decode_tally
-    try:
-        if record.topic in readers:
-            (record.key or b"").decode()
-            readers[record.topic](record.value or b"")
-    except ValueError:
-        place = f"{record.topic}[{record.partition}]@{record.offset}"
-        log.error("%s cannot be read, so the pages are without it: see who else may write to the topic", place)
-        return False
-    return True
 
 
 def _minute(record: StoredRecord) -> int:

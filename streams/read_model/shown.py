@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -170,58 +169,6 @@ class DeadLetterShown(msgspec.Struct):
     at: float  # seconds since 1970
 
 
-class _DrugRead(msgspec.Struct):
-    name: str
-
-
-class _Stake(msgspec.Struct):
-    units: int
-
-
-class _LineRead(msgspec.Struct):
-    """What the pages read of a claim line; a later version may say more."""
-
-    claim_line_id: str
-    claim_set_id: str
-    claim_set_version: int
-    line_number: int
-    action: Literal["add", "void"]
-    status: str
-    encounter_id: str
-    service_date: date
-    code: str
-    modifiers: list[str]
-    units: int
-    service_family: str
-    role: str
-    drug: _DrugRead
-    minutes: int | None
-    administration_ids: list[str]
-    message_control_ids: list[str]
-    reasons: list[dict[str, str]]
-    rules_version: str
-    policy: str
-    coded_at: datetime
-
-
-class _FindingRead(msgspec.Struct):
-    """The same of a finding."""
-
-    finding_id: str
-    claim_set_version: int
-    kind: str
-    severity: str
-    text: str
-    encounter_id: str
-    administration_ids: list[str]
-    codes_at_stake: list[_Stake]
-    opened_at: datetime
-    resolved_at: datetime | None
-
-
-# Raise msgspec.DecodeError for what no process of ours writes.
-check_line = msgspec.json.Decoder(_LineRead).decode
-check_finding = msgspec.json.Decoder(_FindingRead).decode
 encode = msgspec.json.Encoder().encode
 decode_encounter = msgspec.json.Decoder(EncounterShown).decode
 decode_source = msgspec.json.Decoder(SourceShown).decode

@@ -247,6 +247,17 @@ def test_a_lost_claim_line_is_found(embedded: EmbeddedBroker) -> None:
 
 
 @pytest.mark.usefixtures("no_second_look")
+def test_what_nobody_of_ours_wrote_is_told_by_its_place(embedded: EmbeddedBroker) -> None:
+    day = Day(embedded, MESSAGES).work()
+    day.put()
+    topics = (day.topics.closed, day.topics.claim_lines, day.topics.worklist)
+    put(embedded, [Record(topic, b"V1", b"{}", partition=0) for topic in topics])
+    found = of_broker(embedded)
+    assert kinds(found) == {"UNREADABLE"}
+    assert [one["where"].partition("[0]@")[0] for one in found["exceptions"]] == [*topics]
+
+
+@pytest.mark.usefixtures("no_second_look")
 def test_a_line_that_was_published_again_is_no_exception_and_one_that_was_changed_is(embedded: EmbeddedBroker) -> None:
     day = Day(embedded, MESSAGES).work()
     day.put()

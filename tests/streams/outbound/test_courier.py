@@ -107,11 +107,11 @@ def put(settings: Settings, found: Sequence[Record]) -> None:
 
 
 async def deliver(settings: Settings, receiver: Receiver, wrap: Callable[[Journal], None] = lambda _: None) -> Courier:
-    topic = topics_of(settings).claim_lines
+    topics = topics_of(settings)
     with Journal.open(settings.data_dir / "state.db", {}) as journal:
         wrap(journal)
-        async with follower_of(settings, (topic,)) as follower:
-            courier = Courier(journal, follower, receiver, READY)
+        async with follower_of(settings, (topics.claim_lines,)) as follower:
+            courier = Courier(journal, follower, topics, receiver, READY)
             await courier.deliver()
             return courier
 
@@ -151,6 +151,13 @@ def test_nothing_new_delivers_nothing(tmp_path: Path) -> None:
     put(settings, records(settings, version(1, [line("a")])))
     assert asyncio.run(deliver(settings, receiver)).delivered == 1
     assert asyncio.run(deliver(settings, receiver)).delivered == 0
+
+
+def test_what_nobody_of_ours_wrote_keeps_nothing_back(tmp_path: Path) -> None:
+    settings, receiver = settings_in(tmp_path), Receiver()
+    topic = topics_of(settings).claim_lines
+    put(settings, [Record(topic, b"V1", b"not a line"), *records(settings, version(1, [line("a")]))])
+    assert asyncio.run(deliver(settings, receiver)).delivered == 1
 
 
 def records(settings: Settings, lines: Sequence[Line]) -> list[Record]:

@@ -207,12 +207,14 @@ class Once:
         return len(self.found)
 
 
-@pytest.mark.parametrize("value", [b"", b"\xff\x00", b"{}", b"[]", b'{"encounter_id": "V1", "action": "add"}'])
 async def test_what_nobody_of_ours_wrote_is_passed_over(
-    make_shelf: MakeShelf, broker: Broker, value: bytes, caplog: pytest.LogCaptureFixture
+    make_shelf: MakeShelf, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
+    values = [b"", b"\xff\x00", b"{}", b"[]", b'{"encounter_id": "V1", "action": "add"}']
     names = (broker.topics.closed, broker.topics.claim_lines, broker.topics.worklist)
-    strange = [StoredRecord(name, 0, 9999, 0, b"V1", value, ()) for name in names]
+    strange = [
+        StoredRecord(name, 0, at, 0, b"V1", value, ()) for name in names for at, value in enumerate(values, 9000)
+    ]
     strange.append(StoredRecord(broker.topics.worklist, 1, 9999, 0, b"\xff", b"{}", ()))
     strange.append(StoredRecord(broker.topics.facts_changelog, 0, 9999, 0, records.TALLY_KEY, b"?", ()))
     shelf = make_shelf()
@@ -223,7 +225,7 @@ async def test_what_nobody_of_ours_wrote_is_passed_over(
     assert await projector.look() == len(strange)
     assert await everything(shelf) == expected
     for record in strange:
-        assert f"{record.topic}[{record.partition}]@9999 cannot be read" in caplog.text
+        assert f"{record.topic}[{record.partition}]@{record.offset} cannot be read" in caplog.text
     await shelf.close()
 
 
