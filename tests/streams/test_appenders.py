@@ -42,7 +42,7 @@ async def is_turned_away(running: Gateway, text: bytes) -> bool:
 
 async def is_stored_at_last(running: Gateway, text: bytes) -> None:
     """Send again, as an engine does, until the message is acknowledged."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             try:
                 async with running.peer() as peer:
