@@ -17,7 +17,7 @@ from streams.commands import Case
 from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.embedded.records import Record
 from streams.forgetting import forget
-from streams.handing import Mail, emptied, hand_over, tell
+from streams.handing import Mail, emptied, hand_over, tell, void_sets
 from streams.identity import Merge, Who, merges_of, patient_key
 from streams.log import Explained
 from streams.occasions import occasions_of
@@ -291,7 +291,12 @@ class Applier:
 
     def _follow(self, number: int, partition: Partition, merges: set[Merge], work: Work) -> None:
         work.out += tell(self.mail, number, partition, merges)
-        for identities, mark, void in emptied(self.mail, number, partition, merges, self.rules.site):
+        for account, identities, closed in emptied(self.mail, number, partition, merges, self.rules.site):
+            # Of one that is not issued again nothing would stand under the new identity: what was issued stays.
+            again = [one for one in closed if not one.standing.is_past(self.rules.patience, work.now)]
+            if not again:
+                continue
+            mark, void = void_sets(self.mail, number, account, partition.version(account), again)
             work.out += void
             for who in identities:
                 self.keep(number, who, records.handed_fact_id(mark), mark, work)

@@ -8,7 +8,7 @@ and issues nothing for them any more. Facts and merges are the same wherever and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +19,7 @@ from streams.assemble import Site
 from streams.close import NEVER
 from streams.embedded.records import Record
 from streams.identity import Merge, Who, news_for
-from streams.occasions import occasions_of
+from streams.occasions import Occasion, occasions_of
 from streams.partition import Partition
 from streams.records import ClosedEncounter, Command, Handed, HandedFact
 from streams.topics import Topics
@@ -75,10 +75,10 @@ def hand_over(mail: Mail, home: Who, facts: Iterable[tuple[Who, bytes, bytes]]) 
 
 def emptied(
     mail: Mail, number: int, partition: Partition, new: set[Merge], site: Site
-) -> Iterator[tuple[list[Who], HandedFact, list[Record]]]:
+) -> Iterator[tuple[Who, list[Who], list[Occasion]]]:
     """After new merges: each account of this partition that nothing is called any more, after it was issued.
 
-    Yields the identities whose facts it had, the fact to keep with them, and what makes its sets void.
+    Yields the account, the identities whose facts it had, and what was closed of it.
     """
     patients = {patient for merge in new for patient in (merge.old_patient, merge.new_patient)}
     family = {other for patient in patients for other in partition.merges.family(patient)}
@@ -97,13 +97,16 @@ def emptied(
             continue
         partition.due.put(account, NEVER)
         issued = occasions_of(partition, account, site, before) if mail.is_owner(number, account.patient) else []
-        # Of one whose facts are gone nothing can be issued under the new identity: what was issued stays.
-        closed = [one for one in issued if one.standing.is_closed and not one.standing.past]
-        if closed:
-            version = partition.version(account)
-            received = max(one.standing.last_received for one in closed)
-            mark = HandedFact(records.LAYOUT, received, version, *account)
-            yield held, mark, [mail.closed(number, void_of(one.who, version)) for one in closed]
+        yield account, held, [one for one in issued if one.standing.is_closed]
+
+
+def void_sets(
+    mail: Mail, number: int, account: Who, version: int, closed: Sequence[Occasion]
+) -> tuple[HandedFact, list[Record]]:
+    """What makes the sets of an emptied account void, and the fact to keep of it."""
+    received = max(one.standing.last_received for one in closed)
+    mark = HandedFact(records.LAYOUT, received, version, *account)
+    return mark, [mail.closed(number, void_of(one.who, version)) for one in closed]
 
 
 def void_of(who: Who, version: int) -> ClosedEncounter:

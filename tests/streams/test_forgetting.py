@@ -230,6 +230,16 @@ def test_a_merge_after_years_leaves_what_was_issued() -> None:
     assert [one["kind"] for one in made.findings if one["kind"] == "LATE_CHANGE"] == ["LATE_CHANGE"]
 
 
+def test_a_merge_when_nothing_is_issued_again_leaves_what_was_issued() -> None:
+    made = Cluster(2, random.Random(0))
+    at(made, 0, *of("SYN1"))
+    at(made, 1)
+    before = made.standing()
+    at(made, 400, merged("SYN1", "SYN2"))
+    assert made.standing() == before
+    assert [finding["kind"] for finding in made.findings if finding["patient_id"] == "SYN2"] == ["LATE_CHANGE"]
+
+
 def test_an_encounter_of_the_same_date_is_coded_without_what_is_gone() -> None:
     made = forgotten()
     late = len([one for one in made.findings if one["kind"] == "LATE_CHANGE"])
