@@ -33,7 +33,7 @@ demo-kafka: $(INSTALLED_FOR_TESTS) servers  ## The same day on Apache Kafka, sta
 	@$(PYTHON_HERE) -m tests.servers .venv/bin/dripcode demo --once --broker {kafka} $(ARGS)
 
 test: lint servers  ## Lint, then every test, real Kafka and Redis included
-	@$(PYTHON_HERE) -m pytest --ignore=tests/acceptance $(ARGS)
+	@deploy/test.sh $(ARGS)
 
 lint: $(INSTALLED_FOR_TESTS)  ## Check style, format and types
 	@$(PYTHON_HERE) -m ruff check --quiet .
