@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from hl7_parsers import HL7Error, UnsupportedMessage
-from hl7_parsers.events import AdministrationEvent, EncounterMerged, Message
+from hl7_parsers.events import EncounterMerged, Message
 from streams import commands, records
 from streams.assemble import Site, encounter_of
 from streams.close import NEVER, DueIndex, Patience
 from streams.commands import Case
+from streams.counts import Counts
 from streams.dead_letters import NO_TRIES, Origin, Tries, Why, dead_letter
 from streams.embedded.records import Record
 from streams.forgetting import forget
 from streams.handing import Mail, emptied, hand_over, tell, void_sets
 from streams.identity import Merge, Who, merges_of, patient_key
 from streams.log import Explained
+from streams.looking import taken_back
 from streams.occasions import occasions_of
 from streams.partition import FactsOf, Partition
 from streams.progress import MessagesSkipped, skipped
@@ -65,36 +68,6 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Counts:
-    """What one batch did, for metrics: outcomes by (outcome, reason), closings by cause; durations in seconds."""
-
-    received: int = 0
-    outcomes: dict[tuple[str, str], int] = field(default_factory=dict)
-    closings: dict[str, int] = field(default_factory=dict)
-    received_at: list[float] = field(default_factory=list)  # of the messages applied, seconds since 1970
-    given_to_charted: list[float] = field(default_factory=list)
-    charted_to_received: list[float] = field(default_factory=list)
-    newest_charted: float = 0.0  # seconds since 1970
-    closed_after: list[float] = field(default_factory=list)  # from an encounter's last message to its close
-
-    def outcome(self, outcome: str, reason: str = "") -> None:
-        self.outcomes[outcome, reason] = self.outcomes.get((outcome, reason), 0) + 1
-
-    def applied(self, message: Message, received_at: float) -> None:
-        """Note when what a message tells of was given, charted and received, by its first event."""
-        self.received_at.append(received_at)
-        event = message.events[0]
-        entered = event.entered or message.header.time
-        if entered is None:
-            return
-        charted = entered.at.timestamp()
-        self.charted_to_received.append(received_at - charted)
-        self.newest_charted = max(self.newest_charted, charted)
-        if isinstance(event, AdministrationEvent) and event.at is not None:
-            self.given_to_charted.append(charted - event.at.at.timestamp())
-
-
-@dataclass(slots=True)
 class Work:
     """One batch in the making: what it causes, and which identities have new facts."""
 
@@ -105,6 +78,8 @@ class Work:
     doing: Inbound | None = None  # what is being applied
     # By identity: its facts that may have to go on, and what touched it last.
     touched: dict[tuple[int, Who], tuple[dict[bytes, bytes], Inbound]] = field(default_factory=dict)
+
+    looks: dict[tuple[int, Who], Inbound] = field(default_factory=dict)  # open encounters to look at, and why
 
     def touch(self, number: int, who: Who) -> dict[bytes, bytes]:
         """Note that an identity has news; to be filled with the facts that may have to go on."""
@@ -139,7 +114,7 @@ class Applier:
     def index_due(self, partition: int) -> None:
         """Make the due index anew, after recovery."""
         held = self.partition(partition)
-        held.due, held.aging = DueIndex(), DueIndex()
+        held.due, held.aging, held.looks = DueIndex(), DueIndex(), DueIndex()
         for account in held.homes():
             if self.mail.is_owner(partition, account.patient):
                 self.sender.schedule(held, account, occasions_of(held, account, self.rules.site))
@@ -186,7 +161,7 @@ class Applier:
         return work.out, work.counts
 
     def due_commands(self, number: int, now: float) -> list[Command]:
-        """A command for each encounter of a partition whose time has come: to close, or to let its facts go."""
+        """A command for each encounter of a partition whose time has come: to close, to be looked at, to be let go."""
         held = self.partition(number)
         sent = []
         for account in held.due.pop_due(now):
@@ -202,6 +177,9 @@ class Applier:
         for account in held.aging.pop_due(now):
             sent.append(Command("forget", account.patient, account.encounter_id, at=now))
             held.aging.put(account, now + RESEND_SECONDS)
+        for account in held.looks.pop_due(now):
+            sent.append(Command("look", account.patient, account.encounter_id, at=now))
+            held.looks.put(account, now + RESEND_SECONDS)
         return sent
 
     # -- one message -------------------------------------------------------------------------------------------
@@ -291,8 +269,10 @@ class Applier:
 
     def _follow(self, number: int, partition: Partition, merges: set[Merge], work: Work) -> None:
         work.out += tell(self.mail, number, partition, merges)
-        for account, identities, closed in emptied(self.mail, number, partition, merges, self.rules.site):
+        for account, identities, was in emptied(self.mail, number, partition, merges, self.rules.site):
+            work.out += [self.mail.opened(number, one) for one in taken_back(partition, account, was, work.now)]
             # Of one that is not issued again nothing would stand under the new identity: what was issued stays.
+            closed = [one for one in was if one.standing.is_closed]
             again = [one for one in closed if not one.standing.is_past(self.rules.patience, work.now)]
             if not again:
                 continue
@@ -326,6 +306,10 @@ class Applier:
         if command.command == "forget":
             self._forget(inbound.partition, Who(command.patient, command.encounter_id), work)
             return
+        if command.command == "look":
+            who = self.partition(inbound.partition).merges.resolve(Who(command.patient, command.encounter_id))
+            work.looks[inbound.partition, who] = inbound
+            return
         why = self._obey(inbound, command, work)
         if why:
             self._dead(inbound, work, Why(why))
@@ -351,6 +335,8 @@ class Applier:
         asked = commands.obey(case)
         if isinstance(asked, str):
             return asked
+        if command.command == "document":
+            work.looks[number, account] = inbound  # who said it wants to see what came of it
         for fact_id, fact in asked:
             if self.keep(number, account, fact_id, fact, work) and isinstance(fact, CloseFact):
                 work.counts.closings[fact.cause] = work.counts.closings.get(fact.cause, 0) + 1
@@ -389,9 +375,16 @@ class Applier:
             else:
                 work.out += hand_over(self.mail, home, ((who, fact_id, value) for fact_id, value in facts.items()))
         for (number, _), accounts in here.items():
-            try:
-                work.out += self.sender.settle(number, self.partition(number), accounts, work.now)
-            except OURS_TO_MEND:
-                raise
-            except Exception as wrong:  # noqa: BLE001 - the facts are kept; their patient must not stop the others
-                self._failed([*accounts.values()][-1], work, "SETTLING", wrong)
+            settle = partial(self.sender.settle, number, self.partition(number), accounts, work.now)
+            self._follows(settle, [*accounts.values()][-1], work)
+        for (number, account), asked in work.looks.items():
+            if self.mail.is_owner(number, account.patient):
+                self._follows(partial(self.sender.look, number, self.partition(number), account, work.now), asked, work)
+
+    def _follows(self, makes: Callable[[], list[Record]], cause: Inbound, work: Work) -> None:
+        try:
+            work.out += makes()
+        except OURS_TO_MEND:
+            raise
+        except Exception as wrong:  # noqa: BLE001 - the facts are kept; their patient must not stop the others
+            self._failed(cause, work, "SETTLING", wrong)

@@ -43,6 +43,7 @@ class Patience:
     at_age: float
     reissue_until: float = NEVER  # after the first close; what changes later is a finding
     facts_kept: float = NEVER  # after the first close; then facts are deleted
+    look_after: float = NEVER  # without news, at an open encounter
 
     @classmethod
     def of(

@@ -9,7 +9,7 @@ from streams import records
 from streams.assemble import Site
 from streams.close import Patience, Standing
 from streams.identity import Who
-from streams.occasions import Occasion, occasions_of
+from streams.occasions import Occasion, close_cause, occasions_of
 from streams.partition import Partition
 from streams.records import CloseFact, Command, DocumentFact, Fact, WordFact
 from streams.series import day_id, split_day
@@ -67,7 +67,7 @@ def _close(case: Case) -> Asked:
     for one in case.occasions:
         if one.standing.is_closed:
             continue
-        cause = "command" if case.command.cause == "command" else _cause(case, one)
+        cause = "command" if case.command.cause == "command" else close_cause(one, case.patience, case.now)
         if cause:
             rests_on = one.standing.rests_on
             said = case.command.who, case.command.why
@@ -76,13 +76,6 @@ def _close(case: Case) -> Asked:
         else:
             _look_again(case, one.standing)
     return asked
-
-
-def _cause(case: Case, one: Occasion) -> str:
-    causes = one.standing.causes(case.patience, case.now)
-    if causes == ["quiet"] and one.has_running_infusion():
-        return ""
-    return causes[0] if causes else ""
 
 
 def _look_again(case: Case, standing: Standing) -> None:

@@ -21,7 +21,7 @@ from streams.embedded.records import Record
 from streams.identity import Merge, Who, news_for
 from streams.occasions import Occasion, occasions_of
 from streams.partition import Partition
-from streams.records import ClosedEncounter, Command, Handed, HandedFact
+from streams.records import ClosedEncounter, Command, Handed, HandedFact, OpenEncounter
 from streams.topics import Topics
 
 # Of facts in one command; a larger fact goes alone.
@@ -48,6 +48,11 @@ class Mail:
         encounter = closed.encounter
         key = f"{encounter.patient_id_authority}|{encounter.patient_id}".encode()
         return Record(self.topics.closed, key, records.encode(closed), partition=number)
+
+    def opened(self, number: int, opened: OpenEncounter) -> Record:
+        encounter = opened.encounter
+        key = f"{encounter.patient_id_authority}|{encounter.patient_id}".encode()
+        return Record(self.topics.open, key, records.encode(opened), partition=number)
 
 
 def tell(mail: Mail, number: int, partition: Partition, new: set[Merge]) -> Iterator[Record]:
@@ -76,9 +81,9 @@ def hand_over(mail: Mail, home: Who, facts: Iterable[tuple[Who, bytes, bytes]]) 
 def emptied(
     mail: Mail, number: int, partition: Partition, new: set[Merge], site: Site
 ) -> Iterator[tuple[Who, list[Who], list[Occasion]]]:
-    """After new merges: each account of this partition that nothing is called any more, after it was issued.
+    """After new merges: each account of this partition that nothing is called any more.
 
-    Yields the account, the identities whose facts it had, and what was closed of it.
+    Yields the account, the identities whose facts it had, and what it was.
     """
     patients = {patient for merge in new for patient in (merge.old_patient, merge.new_patient)}
     family = {other for patient in patients for other in partition.merges.family(patient)}
@@ -96,8 +101,8 @@ def emptied(
         if account in now:
             continue
         partition.due.put(account, NEVER)
-        issued = occasions_of(partition, account, site, before) if mail.is_owner(number, account.patient) else []
-        yield account, held, [one for one in issued if one.standing.is_closed]
+        occasions = occasions_of(partition, account, site, before) if mail.is_owner(number, account.patient) else []
+        yield account, held, occasions
 
 
 def void_sets(
@@ -114,6 +119,11 @@ def void_of(who: Who, version: int) -> ClosedEncounter:
     authority, _, patient_id = who.patient.partition("|")
     nothing = coding.Encounter(encounter_id=who.encounter_id, patient_id=patient_id, patient_id_authority=authority)
     return ClosedEncounter(version, "merged", nothing, is_emptied=True)
+
+
+def nothing_open(who: Who, version: int, now: float) -> OpenEncounter:
+    """What takes back the snapshots of an open encounter whose facts go by another identity now."""
+    return OpenEncounter(version, void_of(who, version).encounter, now, is_emptied=True)
 
 
 def follows(partition: Partition, account: Who, who: Who) -> tuple[int, str]:

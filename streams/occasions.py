@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import coding
 from streams.assemble import Gathered, Site, assemble
-from streams.close import Standing
+from streams.close import Patience, Standing
 from streams.identity import Merges, Who
 from streams.partition import Partition
 from streams.series import Series, day_id
@@ -23,6 +23,14 @@ class Occasion:
     standing: Standing
     encounter: Callable[[], coding.Encounter]
     has_running_infusion: Callable[[], bool]
+
+
+def close_cause(one: Occasion, patience: Patience, now: float) -> str:
+    """Why an open encounter is to close now, in seconds since 1970; "" when it is not. What runs is not quiet."""
+    causes = one.standing.causes(patience, now)
+    if causes == ["quiet"] and one.has_running_infusion():
+        return ""
+    return causes[0] if causes else ""
 
 
 def occasions_of(partition: Partition, account: Who, site: Site, merges: Merges | None = None) -> list[Occasion]:

@@ -85,6 +85,8 @@ class Partition:
     recovered_merges: set[Merge] = field(default_factory=set)
     due: DueIndex[Who] = field(default_factory=DueIndex)
     aging: DueIndex[Who] = field(default_factory=DueIndex)  # when facts are past their age
+    looks: DueIndex[Who] = field(default_factory=DueIndex)  # when open encounters are looked at
+    looked: dict[Who, int] = field(default_factory=dict)  # open encounters looked at: with how many facts
     closing: dict[Who, float] = field(default_factory=dict)  # due since, seconds since 1970; asked to close, not closed
     tally: Tally = field(default_factory=Tally)
 

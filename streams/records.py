@@ -118,7 +118,8 @@ class Handed(msgspec.Struct, frozen=True, array_like=True):
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """An order to the partition that owns a patient, on `encounter.commands`."""
 
-    # close, reopen, recode, document; transfer: merges and facts of other identities; forget: facts past their age
+    # close, reopen, recode, document; look: at an open encounter; transfer: merges and facts of other identities;
+    # forget: facts past their age
     command: str
     patient: str  # "authority|id"
     encounter_id: str = ""
@@ -151,6 +152,18 @@ class ClosedEncounter(msgspec.Struct, frozen=True):
     is_past: bool = False  # closed for so long that a change is a finding, and no claim
     follows: tuple[int, str] = (0, "")  # version and id of the void set that was its last under another identity
     beside: tuple[coding.Encounter, ...] = ()  # the patient's other closed encounters of the same dates
+    resolved: tuple[Said, ...] = ()  # of findings, in order of time
+    supplied: tuple[Said, ...] = ()  # of administrations, in order of time
+
+
+class OpenEncounter(msgspec.Struct, frozen=True):
+    """An encounter as it stood while it was open."""
+
+    version: int  # as of a closed one: less than that of its close
+    encounter: coding.Encounter
+    at: float  # seconds since 1970
+    after: str = ""  # the close before which it was opened again; "" when it never closed
+    is_emptied: bool = False  # everything of it goes by another identity now
     resolved: tuple[Said, ...] = ()  # of findings, in order of time
     supplied: tuple[Said, ...] = ()  # of administrations, in order of time
 
@@ -203,6 +216,7 @@ recall_fact = lru_cache(maxsize=20_000)(decode_fact)
 decode_merge = msgspec.json.Decoder(MergeFact).decode
 decode_command = msgspec.json.Decoder(Command).decode
 decode_closed = msgspec.json.Decoder(ClosedEncounter).decode
+decode_open = msgspec.json.Decoder(OpenEncounter).decode
 decode_tally = msgspec.json.Decoder(Tally).decode
 decode_progress = msgspec.json.Decoder(Progress).decode
 

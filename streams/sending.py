@@ -13,6 +13,7 @@ from streams.close import NEVER, Patience
 from streams.embedded.records import Record
 from streams.handing import Mail, follows, void_of
 from streams.identity import Who
+from streams.looking import schedule_look, snapshots
 from streams.occasions import Occasion, occasions_of
 from streams.partition import Partition
 from streams.records import ClosedEncounter, Said
@@ -52,10 +53,16 @@ class Sender:
         return out + self._send(number, partition, touched, now)
 
     def schedule(self, partition: Partition, account: Who, occasions: Sequence[Occasion]) -> None:
-        """Look at an account again when it is due to close, and when its facts are past their age."""
+        """Look at an account when it is due to close, when its facts are past their age, when it has been quiet."""
         due = min((one.standing.due(self.patience)[0] for one in occasions), default=NEVER)
         partition.due.put(account, due)
         partition.aging.put(account, self.forget_at(occasions))
+        schedule_look(partition, account, occasions, self.patience)
+
+    def look(self, number: int, partition: Partition, account: Who, now: float) -> list[Record]:
+        """The snapshots of what is open of an account."""
+        occasions = occasions_of(partition, account, self.site)
+        return [self.mail.opened(number, one) for one in snapshots(partition, account, occasions, self.patience, now)]
 
     def forget_at(self, occasions: Sequence[Occasion]) -> float:
         """When an account's facts are past their age, in seconds since 1970."""

@@ -91,6 +91,9 @@ class Settings:
     close_at_age: timedelta = _meaning("close whatever happens at this age", timedelta(days=30))
     reissue_until: timedelta = _meaning("a change so long after the first close is a finding", timedelta(days=365))
     facts_kept: timedelta = _meaning("facts are deleted so long after the first close", timedelta(days=730))
+    look_after: timedelta = _meaning(
+        "show an open encounter's findings after so long without news; 0s: never", timedelta(minutes=15)
+    )
     recurring: str = _meaning("date or account: what of a series account (PV1-2 R) is one encounter", "date")
     close_check_every: timedelta = _meaning("how often due encounters are looked for", timedelta(seconds=1))
     stuck_after: timedelta = _meaning("exit when there is lag and no commit for so long", timedelta(minutes=5))

@@ -106,16 +106,19 @@ def read_payer_map(path: str) -> dict[str, str]:
 
 
 def rules_of(settings: Settings) -> Rules:
+    patience = Patience.of(
+        settings.close_after_discharge,
+        settings.close_after_quiet,
+        settings.close_at_age,
+        settings.reissue_until,
+        settings.facts_kept,
+    )
+    if settings.look_after:
+        patience = dataclasses.replace(patience, look_after=settings.look_after.total_seconds())
     return Rules(
         parse=parser_of(settings),
         site=site_of(settings),
-        patience=Patience.of(
-            settings.close_after_discharge,
-            settings.close_after_quiet,
-            settings.close_at_age,
-            settings.reissue_until,
-            settings.facts_kept,
-        ),
+        patience=patience,
         publish_events=settings.publish_events,
         owner=lambda patient: partition_for(patient.encode(), range(settings.partitions)),
     )

@@ -85,6 +85,7 @@ def is_ours(record: StoredRecord, topics: Topics) -> bool:
 def _is_readable(record: StoredRecord, topics: Topics) -> bool:
     readers: dict[str, Callable[[bytes], object]] = {
         topics.closed: records.decode_closed,
+        topics.open: records.decode_open,
         topics.claim_lines: _check_line,
         topics.worklist: _check_finding,
     }

@@ -15,6 +15,7 @@ class Topics:
     commands: str  # key patient, value a command
     events: str  # key patient, value an event; only with publish_events
     closed: str  # key patient, value the encounter, version
+    open: str  # key patient, value an encounter that is still open; for the read model
     claim_lines: str  # key encounter, value a claim line
     worklist: str  # key encounter, value a finding
     dead_letter: str  # key as inbound, value the message as received
@@ -31,6 +32,7 @@ class Topics:
             self.commands,
             self.events,
             self.closed,
+            self.open,
             self.claim_lines,
             self.worklist,
             self.dead_letter,
@@ -54,6 +56,7 @@ def topics_of(settings: Settings) -> Topics:
         commands=f"{prefix}encounter.commands",
         events=f"{prefix}medication.events",
         closed=f"{prefix}encounters.closed",
+        open=f"{prefix}encounters.open",
         claim_lines=f"{prefix}claim.lines",
         worklist=f"{prefix}coding.worklist",
         dead_letter=f"{prefix}hl7.dead-letter",

@@ -14,8 +14,9 @@ from prometheus_client import Counter, Gauge
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.apply import Applier, Counts
+from streams.apply import Applier
 from streams.claims import Issuer
+from streams.counts import Counts
 from streams.durations import Durations
 from streams.metrics import Metrics
 

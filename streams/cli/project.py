@@ -21,6 +21,7 @@ from streams.read_model.opening import open_shelf
 from streams.read_model.projector import Projector, followed
 from streams.read_model.shelf import ReadModelAway
 from streams.settings import Settings
+from streams.site import coder_of
 from streams.topics import topics_of
 
 log = logging.getLogger("dripcode.project")
@@ -49,8 +50,9 @@ async def project(settings: Settings, *, rebuild: bool = False, once: bool = Fal
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     shelf, topics, metrics = open_shelf(settings), topics_of(settings), ProjectorMetrics()
+    code = coder_of(settings).code
     async with follower_of(settings, followed(topics)) as follower:
-        work = Projecting(Projector(shelf, follower, topics), metrics, rebuild=rebuild, once=once)
+        work = Projecting(Projector(shelf, follower, topics, code), metrics, rebuild=rebuild, once=once)
         ops = await serve_ops(
             settings.projector_metrics_listen, metrics.registry, lambda: work.trouble, "projector_metrics_listen"
         )

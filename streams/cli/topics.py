@@ -23,6 +23,7 @@ _NAMES = {
     "encounter.commands": "commands",
     "medication.events": "events",
     "encounters.closed": "closed",
+    "encounters.open": "open",
     "claim.lines": "claim_lines",
     "coding.worklist": "worklist",
     "hl7.dead-letter": "dead_letter",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hl7_parsers.events import AnyEvent
 from streams.formats.cloud_events import ATTRIBUTES, FINDING_TYPE, LINE_TYPE
-from streams.records import ClosedEncounter, Command
+from streams.records import ClosedEncounter, Command, OpenEncounter
 from streams.replay import Replay
 from streams.settings import Settings
 from streams.topics import Topics, topics_of
@@ -81,6 +81,10 @@ def _towards_claims(schemas: Mapping[str, Any]) -> list[_Topic]:
             "closed", "closedEncounter", _BOTH, "An encounter as it stood when it closed.", _PATIENT,
             schemas["closed"], {},
         ),
+        _Topic(
+            "open", "openEncounter", _BOTH, "An encounter as it stands before it closes, for the pages.", _PATIENT,
+            schemas["open"], {},
+        ),
     ]  # fmt: skip
 
 
@@ -137,8 +141,9 @@ def _of_the_worker() -> list[_Topic]:
 def asyncapi(settings: Settings) -> dict[str, Any]:
     """The document for a site's settings: names with its prefix, its number of partitions."""
     topics = topics_of(settings)
-    names = "command", "event", "closed", "replay", "claim_line", "finding"
-    of_types, named = components([Command, AnyEvent, ClosedEncounter, Replay, ClaimLine, WorklistFinding], _COMPONENT)
+    names = "command", "event", "closed", "open", "replay", "claim_line", "finding"
+    travelling = [Command, AnyEvent, ClosedEncounter, OpenEncounter, Replay, ClaimLine, WorklistFinding]
+    of_types, named = components(travelling, _COMPONENT)
     described = _described(dict(zip(names, of_types, strict=True)))
     return {
         "asyncapi": ASYNCAPI,

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import msgspec
+
+import coding
 from streams import records
 from streams.claims import Line
 from streams.embedded.records import StoredRecord
 from streams.read_model import shown
 from streams.read_model.following import Follower
+from streams.read_model.open_encounters import would_come_to
 from streams.read_model.shelf import Changes, Overtaken, Shelf
-from streams.read_model.shown import DEAD_LETTER, ENCOUNTER, FINDING, LINE, RANK, SOURCE, TALLY, EncounterShown
+from streams.read_model.shown import (
+    DEAD_LETTER,
+    ENCOUNTER,
+    FINDING,
+    LINE,
+    OPEN_FINDING,
+    RANK,
+    SOURCE,
+    TALLY,
+    EncounterShown,
+)
 from streams.strangers import is_ours
 from streams.topics import Topics
+
+log = logging.getLogger("dripcode.project")
 
 # What is kept, newest first: a page shows the last weeks, the topics hold the rest.
 KEPT = {
     (ENCOUNTER, "recent"): 20_000,
     (LINE, "recent"): 100_000,
     (FINDING, "opened"): 50_000,
+    (OPEN_FINDING, "opened"): 50_000,
     (DEAD_LETTER, "recent"): 10_000,
     (SOURCE, "last"): 1_000,
 }
@@ -32,7 +50,7 @@ _URGENCY = {"hold": 2, "review": 1}
 
 def followed(topics: Topics) -> tuple[str, ...]:
     """The topics that the read model is made of."""
-    names = (topics.inbound, topics.closed, topics.claim_lines, topics.worklist, topics.dead_letter)
+    names = (topics.inbound, topics.closed, topics.open, topics.claim_lines, topics.worklist, topics.dead_letter)
     return (*names, topics.facts_changelog)
 
 
@@ -43,6 +61,7 @@ class Projector:
     shelf: Shelf
     follower: Follower
     topics: Topics
+    code: Callable[[coding.Encounter], coding.CodedEncounter]  # what an open encounter would come to
     _at: dict[tuple[str, int], int] = field(default_factory=dict)
     _trimmed: float = 0.0
 
@@ -83,7 +102,7 @@ class Projector:
         return len(found)
 
     async def _changes(self, found: Sequence[StoredRecord]) -> Changes:
-        batch = _Batch(self.topics, Changes())
+        batch = _Batch(self.topics, self.code, Changes())
         for record in found:
             tp = record.topic, record.partition
             before = batch.changes.positions.get(tp, (self._at.get(tp, 0), 0))[0]
@@ -101,10 +120,12 @@ class _Batch:
     """The documents that a batch touches, and what it makes of them."""
 
     topics: Topics
+    code: Callable[[coding.Encounter], coding.CodedEncounter]
     changes: Changes
     encounters: dict[str, EncounterShown] = field(default_factory=dict)
     stood: dict[str, dict[str, Line]] = field(default_factory=dict)  # encounter to the lines that stood before
     was_in: dict[str, str] = field(default_factory=dict)  # encounter to its unit before
+    provisional: dict[str, dict[str, Line]] = field(default_factory=dict)  # encounter to what was so before
     sources: dict[str, shown.SourceShown] = field(default_factory=dict)
     tallies: dict[str, records.Tally] = field(default_factory=dict)
     touched: dict[str, float] = field(default_factory=dict)
@@ -112,12 +133,13 @@ class _Batch:
     async def load(self, shelf: Shelf, found: Sequence[StoredRecord]) -> None:
         by_encounter = {self.topics.claim_lines, self.topics.worklist}
         ids = {(record.key or b"").decode() for record in found if record.topic in by_encounter}
-        ids |= {_encounter_id(record) for record in found if record.topic == self.topics.closed}
+        ids |= {_encounter_id(record) for record in found if record.topic in (self.topics.closed, self.topics.open)}
         for key, value in (await shelf.documents(ENCOUNTER, sorted(ids))).items():
             self.encounters[key] = shown.decode_encounter(value)
             newest = self.encounters[key].newest
             self.stood[key] = newest.standing if newest else {}
             self.was_in[key] = self.encounters[key].unit
+            self.provisional[key] = self.encounters[key].provisional
         names = {_source(record) for record in found if record.topic == self.topics.inbound}
         for key, value in (await shelf.documents(SOURCE, sorted(names))).items():
             self.sources[key] = shown.decode_source(value)
@@ -129,6 +151,7 @@ class _Batch:
         projections: dict[str, Callable[[StoredRecord], None]] = {
             self.topics.inbound: self._take_message,
             self.topics.closed: self._take_closed,
+            self.topics.open: self._take_open,
             self.topics.claim_lines: self._take_line,
             self.topics.worklist: self._take_finding,
             self.topics.dead_letter: self._take_dead_letter,
@@ -147,6 +170,21 @@ class _Batch:
         encounter = self._encounter(closed.encounter.encounter_id, record)
         encounter.take_closed(closed, record.timestamp_ms / 1000, snapshot)
         self.changes.count("closed", closed.cause, _minute(record))
+
+    def _take_open(self, record: StoredRecord) -> None:
+        opened = records.decode_open(record.value or b"")
+        key = opened.encounter.encounter_id
+        if not self.encounters.get(key, EncounterShown(key)).is_news(opened):
+            return
+        lines: list[Line] = []
+        findings: list[Line] = []
+        if not opened.is_emptied:
+            try:
+                lines, findings = would_come_to(opened, self.code)
+            except Exception as wrong:  # noqa: BLE001 - what cannot be coded must not stop the others
+                place = f"{record.topic}[{record.partition}]@{record.offset}"
+                log.error("an open encounter at %s cannot be coded: %s", place, type(wrong).__name__)
+        self._encounter(key, record).take_open(opened, records.encode(opened.encounter), lines, findings)
 
     def _take_line(self, record: StoredRecord) -> None:
         line: Line = shown.decode_json(record.value or b"{}")
@@ -201,12 +239,14 @@ class _Batch:
             self.changes.rank(SOURCE, "last", name, source.last_at)
         for key, at in self.touched.items():
             encounter = self.encounters[key]
-            self.changes.put(ENCOUNTER, key, shown.encode(encounter))
-            self.changes.rank(ENCOUNTER, "recent", key, at)
+            is_known = not encounter.is_blank
+            self.changes.put(ENCOUNTER, key, shown.encode(encounter) if is_known else None)
+            self.changes.rank(ENCOUNTER, "recent", key, at if is_known else None)
             waits = [datetime.fromisoformat(f["opened_at"]).timestamp() for f in encounter.waiting]
             self.changes.rank(ENCOUNTER, "waiting", key, min(waits) if waits else None)
             self._lines_of(key, encounter)
             self._findings_of(key, encounter)
+            self._provisional_of(key, encounter)
 
     def _findings_of(self, key: str, encounter: EncounterShown) -> None:
         was_in, unit = self.was_in.get(key, encounter.unit), encounter.unit
@@ -219,6 +259,20 @@ class _Batch:
                 self.changes.rank(FINDING, index, finding_id, score if is_open else None)
             self.changes.rank(FINDING, "kinds", finding["kind"], _URGENCY.get(finding["severity"], 0))
             self.changes.rank(FINDING, "units", unit, 0)
+
+    def _provisional_of(self, key: str, encounter: EncounterShown) -> None:
+        """What an open encounter would be asked about: a queue of its own, which no count of findings knows."""
+        was_in, before, now = self.was_in.get(key, encounter.unit), self.provisional.get(key, {}), encounter.provisional
+        for finding_id, finding in before.items():
+            self.changes.put(OPEN_FINDING, finding_id, None)
+            for index in _indexes(finding, was_in):
+                self.changes.rank(OPEN_FINDING, index, finding_id, None)
+        for finding_id, finding in now.items():
+            self.changes.put(OPEN_FINDING, finding_id, shown.encode(finding))
+            for index, score in _indexes(finding, encounter.unit).items():
+                self.changes.rank(OPEN_FINDING, index, finding_id, score)
+            self.changes.rank(OPEN_FINDING, "kinds", finding["kind"], _URGENCY.get(finding["severity"], 0))
+            self.changes.rank(OPEN_FINDING, "units", encounter.unit, 0)
 
     def _lines_of(self, key: str, encounter: EncounterShown) -> None:
         standing = encounter.newest.standing if encounter.newest else {}
@@ -266,5 +320,16 @@ def _source(record: StoredRecord) -> str:
     return _header(record, "source") or "(no sender)"
 
 
+class _Named(msgspec.Struct):
+    encounter_id: str
+
+
+class _Snapshot(msgspec.Struct):
+    encounter: _Named
+
+
+_decode_snapshot = msgspec.json.Decoder(_Snapshot).decode
+
+
 def _encounter_id(record: StoredRecord) -> str:
-    return records.decode_closed(record.value or b"").encounter.encounter_id
+    return _decode_snapshot(record.value or b"").encounter.encounter_id

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from streams.claims import Line
-from streams.records import ClosedEncounter
+from streams.records import ClosedEncounter, OpenEncounter
 
-LAYOUT = 3  # of everything on the shelf; what another one left is made anew from the topics
+LAYOUT = 4  # of everything on the shelf; what another one left is made anew from the topics
 CLAIM_SETS_KEPT = 20  # versions of one encounter; older ones lie on the topic
 
 HOUR = 3600  # seconds
@@ -21,6 +21,7 @@ RANK = 1e11
 
 ENCOUNTER = "encounter"
 FINDING = "finding"
+OPEN_FINDING = "open_finding"  # of an encounter that is not closed yet
 LINE = "line"
 DEAD_LETTER = "dead_letter"
 SOURCE = "source"
@@ -70,8 +71,19 @@ class Where(msgspec.Struct):
 _decode_where = msgspec.json.Decoder(Where | None).decode
 
 
+class OpenShown(msgspec.Struct):
+    """An encounter as it stood while it is open, and what it would come to."""
+
+    version: int
+    after: str  # the close before which it was opened again
+    encounter: msgspec.Raw  # coding.Encounter as JSON
+    lines: list[Line]
+    findings: dict[str, Line]
+
+
 class EncounterShown(msgspec.Struct):
-    """An encounter: as it stood when it closed last, its claim sets in order of version, its findings by id."""
+    """An encounter: as it stood when it closed last, its claim sets in order of version, its findings by id; `opened`
+    where it is open and stood otherwise later."""
 
     encounter_id: str
     version: int = 0
@@ -80,10 +92,21 @@ class EncounterShown(msgspec.Struct):
     encounter: msgspec.Raw = msgspec.Raw(b"null")  # coding.Encounter as JSON
     claim_sets: list[ClaimSet] = msgspec.field(default_factory=list)
     findings: dict[str, Line] = msgspec.field(default_factory=dict)
+    opened: OpenShown | None = None
+
+    @property
+    def snapshot(self) -> msgspec.Raw:
+        """The encounter as it stood last; null when that is not known."""
+        return self.opened.encounter if self.opened else self.encounter
+
+    @property
+    def newest_version(self) -> int:
+        """Of what is shown."""
+        return self.opened.version if self.opened else self.version
 
     @property
     def where(self) -> Where:
-        return _decode_where(self.encounter) or Where()
+        return _decode_where(self.snapshot) or Where()
 
     @property
     def unit(self) -> str:
@@ -103,11 +126,51 @@ class EncounterShown(msgspec.Struct):
         """The open findings that a person must do something about: a notice only tells why."""
         return [finding for finding in self.open_findings.values() if finding["severity"] != "notice"]
 
+    @property
+    def provisional(self) -> dict[str, Line]:
+        """What would be a finding if it closed as it stands; not what is one already."""
+        found = self.opened.findings if self.opened else {}
+        return {key: finding for key, finding in found.items() if key not in self.open_findings}
+
+    @property
+    def is_blank(self) -> bool:
+        """Nothing is known of it any more."""
+        return not (self.version or self.claim_sets or self.findings or self.opened)
+
+    @property
+    def issued_version(self) -> int:
+        """The newest version that a close, a claim line or a finding spoke of: no snapshot up to it counts."""
+        of_sets = [known.version for known in self.claim_sets]
+        of_findings: list[int] = [finding["claim_set_version"] for finding in self.findings.values()]
+        return max(self.version, *of_sets, *of_findings, 0)
+
+    def is_news(self, opened: OpenEncounter) -> bool:
+        """Whether a snapshot is newer than all that is known. Snapshots and closes come in any order."""
+        known = self.opened.version if self.opened else 0
+        if opened.is_emptied:  # the identity it goes by now may be of the same number
+            return opened.version > known > 0
+        return opened.version > self.issued_version and opened.version >= known
+
+    def take_open(self, opened: OpenEncounter, snapshot: bytes, lines: list[Line], findings: list[Line]) -> None:
+        """It is open, and would come to these lines and findings; what was found before keeps its date."""
+        if opened.is_emptied:
+            self.opened = None
+            return
+        before = self.opened.findings if self.opened and self.opened.after == opened.after else {}
+        dated = [{**one, "opened_at": before.get(one["finding_id"], one)["opened_at"]} for one in findings]
+        by_id = {one["finding_id"]: {**one, "not_closed": True} for one in dated}
+        self.opened = OpenShown(opened.version, opened.after, msgspec.Raw(snapshot), lines, by_id)
+
+    def _leave_open(self) -> None:
+        if self.opened and self.opened.version <= self.issued_version:
+            self.opened = None
+
     def take_closed(self, closed: ClosedEncounter, at: float, snapshot: bytes) -> None:
         """The encounter closed, or closed again after late news."""
         if closed.version >= self.version:
             self.version, self.cause, self.closed_at = closed.version, closed.cause, at
             self.encounter = msgspec.Raw(snapshot)
+        self._leave_open()
 
     def take_line(self, line: Line) -> None:
         """A line of one version; what is published twice carries the same id."""
@@ -117,6 +180,7 @@ class EncounterShown(msgspec.Struct):
             held = ClaimSet(version, line["claim_set_id"], line["coded_at"])
             self.claim_sets = sorted([*self.claim_sets, held], key=lambda known: known.version)[-CLAIM_SETS_KEPT:]
         held.lines[line["claim_line_id"]] = line
+        self._leave_open()
 
     def take_finding(self, finding: Line) -> None:
         """A finding opened, or settled, unless a later claim set has spoken of it.
@@ -126,6 +190,7 @@ class EncounterShown(msgspec.Struct):
         known = self.findings.get(finding["finding_id"])
         if known is None or finding["claim_set_version"] >= known["claim_set_version"]:
             self.findings[finding["finding_id"]] = finding
+        self._leave_open()
 
 
 class SourceShown(msgspec.Struct):

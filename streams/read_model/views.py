@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from heapq import merge
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from streams.claims import Line
 from streams.read_model import shown
 from streams.read_model.shelf import EVERYTHING, Shelf, Window
-from streams.read_model.shown import ENCOUNTER, FINDING, LINE, RANK, EncounterShown, Where
+from streams.read_model.shown import ENCOUNTER, FINDING, LINE, OPEN_FINDING, RANK, EncounterShown, Where
 
 SEVERITIES = ("hold", "review", "notice")
 ORDERS = ("urgent", "oldest", "stake")  # what holds a line first; as they came; most units at stake first
@@ -25,6 +26,7 @@ _NAMES_MOST = 1000
 class Which:
     """Which open findings: of a unit or all; of a kind, or of a severity, or all but notices, which ask for nothing.
 
+    `state`: of encounters that are closed, of those still open (what would be a finding), or "" for both.
     `waits_seconds`: those that have waited so long or longer, the longest first whatever the order.
     """
 
@@ -33,6 +35,12 @@ class Which:
     unit: str | None = None
     waits_seconds: float = 0.0
     order: str = ORDERS[0]
+    state: str = ""
+
+    @property
+    def holdings(self) -> tuple[str, ...]:
+        """The kinds of documents asked for."""
+        return {"closed": (FINDING,), "open": (OPEN_FINDING,)}.get(self.state, (FINDING, OPEN_FINDING))
 
     @property
     def index(self) -> str:
@@ -70,16 +78,22 @@ class WorkQueue:
 
 async def work_queue(shelf: Shelf, which: Which, *, skip: int = 0, limit: int = 50) -> WorkQueue:
     """A page of those open findings."""
-    window = which.window(time.time())
-    keys = [key for key, _ in await shelf.ranked(FINDING, which.index, limit, skip=skip, window=window)]
-    found = await shelf.documents(FINDING, keys)
-    findings: list[Line] = [shown.decode_json(found[key]) for key in keys if key in found]
+    window, index, held = which.window(time.time()), which.index, which.holdings
+    ranked = [
+        [(score, key, kind) for key, score in await shelf.ranked(kind, index, skip + limit, window=window)]
+        for kind in held
+    ]
+    chosen = list(merge(*ranked, key=lambda place: -place[0]))[skip : skip + limit]
+    documents = {kind: await shelf.documents(kind, [key for _, key, of in chosen if of == kind]) for kind in held}
+    findings: list[Line] = [
+        shown.decode_json(documents[kind][key]) for _, key, kind in chosen if key in documents[kind]
+    ]
     where = await _where(shelf, {finding["encounter_id"] for finding in findings})
     return WorkQueue(
         [(finding, where.get(finding["encounter_id"], Where())) for finding in findings],
-        await shelf.size(FINDING, which.index, window),
-        {name: size for name, size in (await _sizes(shelf, "kinds", "oldest:kind:")).items() if size},
-        {name: size for name, size in sorted((await _sizes(shelf, "units", "oldest:unit:")).items()) if size},
+        sum([await shelf.size(kind, index, window) for kind in held]),
+        await _sizes(shelf, held, "kinds", "oldest:kind:"),
+        dict(sorted((await _sizes(shelf, held, "units", "oldest:unit:")).items())),
     )
 
 
@@ -88,11 +102,14 @@ async def _where(shelf: Shelf, encounter_ids: Iterable[str]) -> dict[str, Where]
     return {key: shown.decode_encounter(value).where for key, value in found.items()}
 
 
-async def _sizes(shelf: Shelf, names: str, index: str) -> dict[str, int]:
-    """How many are in each of the indexes that an index names, in its order."""
-    return {
-        name: await shelf.size(FINDING, index + name) for name, _ in await shelf.ranked(FINDING, names, _NAMES_MOST)
-    }
+async def _sizes(shelf: Shelf, held: Sequence[str], names: str, index: str) -> dict[str, int]:
+    """How many are in each of the indexes that an index names, in its order; those that have any."""
+    found: dict[str, int] = {}
+    for kind in held:
+        for name, _ in await shelf.ranked(kind, names, _NAMES_MOST):
+            if size := await shelf.size(kind, index + name):
+                found[name] = found.get(name, 0) + size
+    return found
 
 
 async def kinds_waiting(shelf: Shelf) -> list[KindRow]:
@@ -122,7 +139,7 @@ async def encounter_of(shelf: Shelf, name: str) -> str:
     """The encounter that an id names: its own, or that of a claim line or an open finding; "" when none is known."""
     if await shelf.documents(ENCOUNTER, [name]):
         return name
-    for kind in (LINE, FINDING):
+    for kind in (LINE, FINDING, OPEN_FINDING):
         for value in (await shelf.documents(kind, [name])).values():
             return str(shown.decode_json(value)["encounter_id"])
     return ""

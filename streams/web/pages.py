@@ -82,7 +82,7 @@ WAITS = {3600: "an hour", 4 * 3600: "4 hours", 86400: "a day", 7 * 86400: "a wee
 
 
 def _which(query: Mapping[str, str]) -> views.Which:
-    chosen = {name: query.get(name, "") for name in ("kind", "severity", "order")}
+    chosen = {name: query.get(name, "") for name in ("kind", "severity", "order", "state")}
     unit = query.get("unit", "*")
     waits = float(_whole(query.get("waits", "0")))
     return views.Which(**chosen, unit=None if unit == "*" else unit, waits_seconds=waits)
@@ -107,15 +107,17 @@ async def _encounter(request: web.Request, encounter_id: str, problem: str = "")
     if shown is None:
         return show.page(request, "unknown.html", status=404, encounter_id=encounter_id)
     _audit(request, "looked", encounter_id)
-    snapshot = decode_json(bytes(shown.encounter))
+    snapshot = decode_json(bytes(shown.snapshot))
     lines = list(shown.newest.standing.values()) if shown.newest else []
+    would_be = shown.opened.lines if shown.opened else []
+    waiting = [*shown.waiting, *(one for one in shown.provisional.values() if one["severity"] != "notice")]
     versions = []
     for before, after in zip([None, *shown.claim_sets], shown.claim_sets, strict=False):
         changed = views.difference(before.standing.values() if before else (), after.standing.values())
         versions.append((after, changed))
     without_stop = {
         identity
-        for finding in shown.waiting
+        for finding in waiting
         if "stop" in show.missing(finding["kind"])
         for identity in finding["administration_ids"]
     }
@@ -124,11 +126,16 @@ async def _encounter(request: web.Request, encounter_id: str, problem: str = "")
         "encounter.html",
         status=400 if problem else 200,
         shown=shown,
-        waiting=sorted(shown.waiting, key=lambda one: (one["severity"], one["opened_at"])),
-        others=[one for one in shown.findings.values() if one["resolved_at"] or one["severity"] == "notice"],
+        waiting=sorted(waiting, key=lambda one: (one["severity"], one["opened_at"])),
+        others=[
+            one
+            for one in (*shown.findings.values(), *shown.provisional.values())
+            if one["resolved_at"] or one["severity"] == "notice"
+        ],
         encounter=snapshot,
-        timeline=timeline_of(snapshot, lines, without_stop) if snapshot else None,
+        timeline=timeline_of(snapshot, would_be or lines, without_stop) if snapshot else None,
         lines=sorted(lines, key=lambda line: line["line_number"]),
+        would_be=would_be,
         versions=versions[::-1],
         problem=problem,
         said=request.query.get("said", ""),
@@ -144,7 +151,7 @@ async def document(request: web.Request) -> Handled:
     shown = await views.encounter_shown(request.app[SHELF], encounter_id)
     if shown is None:
         return show.page(request, "unknown.html", status=404, encounter_id=encounter_id)
-    snapshot = decode_json(bytes(shown.encounter)) or {}
+    snapshot = decode_json(bytes(shown.snapshot)) or {}
     who = person_of(request).name or form.get("who", "")
     stop, problem = _stop(form, snapshot)
     if not (who and form.get("why")):
@@ -170,7 +177,9 @@ async def document(request: web.Request) -> Handled:
         )
     did = "documented a stop" if stop else "resolved a finding"
     request.app[AUDIT].note(who, did, encounter_id, why=form["why"], finding_id=form.get("finding_id", ""))
-    raise web.HTTPSeeOther(request.rel_url.with_query(said="stop" if stop else "resolved", version=str(shown.version)))
+    raise web.HTTPSeeOther(
+        request.rel_url.with_query(said="stop" if stop else "resolved", version=str(shown.newest_version))
+    )
 
 
 async def _is_stored(request: web.Request, record: Record) -> bool:

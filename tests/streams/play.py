@@ -100,6 +100,7 @@ def outcome_of(broker: Broker) -> Outcome:
 _QUICK = {
     "DRIPCODE_CLOSE_AFTER_DISCHARGE": "500ms",
     "DRIPCODE_CLOSE_CHECK_EVERY": "200ms",
+    "DRIPCODE_LOOK_AFTER": "100ms",
     "DRIPCODE_INSTANCE": "worker-1",
     "DRIPCODE_KAFKA_SESSION": "6s",
     "DRIPCODE_MLLP_STORE_TIMEOUT": "5s",

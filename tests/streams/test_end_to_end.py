@@ -28,6 +28,7 @@ def test_a_day_over_mllp_ends_in_the_claim_lines_that_the_same_messages_give_in_
     expected = oracle(messages, broker.settings)
     assert outcome.lines == expected.lines
     assert outcome.findings == expected.findings
+    assert broker.read(broker.topics.open)  # looked at while they were open, and nothing came of it
     assert play.restarts == 0
     assert play.report is not None
     assert play.report.answered == len(messages)

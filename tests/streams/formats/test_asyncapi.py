@@ -47,6 +47,8 @@ def published() -> Iterator[Record]:
     issuer = Issuer(TOPICS, coder.code_beside)
     for closed, _ in code_all(folded, rules, coder):
         yield Record(TOPICS.closed, b"SYNTH|SYN1", records.encode(closed))
+        opened = records.OpenEncounter(closed.version, closed.encounter, 1.5)
+        yield Record(TOPICS.open, b"SYNTH|SYN1", records.encode(opened))
         yield from issuer.issue(0, records.encode(closed), "2026-03-03T00:00:00.000+00:00")[0]
     tries = Tries(1.5, "0@1", 2)
     yield dead_letter(TOPICS.dead_letter, b"", b"x", Origin(TOPICS.inbound, 0, 1), Why("NO_PATIENT", "PID-3"))

@@ -126,7 +126,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site that has coded a synthetic day and goes on running."""
     broker = EmbeddedBroker(tmp_path_factory.mktemp("site"))
-    quiet = {"DRIPCODE_CLOSE_AFTER_QUIET": "3s", "DRIPCODE_CLOSE_CHECK_EVERY": "100ms"}
+    quiet = {"DRIPCODE_CLOSE_AFTER_QUIET": "3s", "DRIPCODE_CLOSE_CHECK_EVERY": "100ms", "DRIPCODE_LOOK_AFTER": "300ms"}
     stage = Stage(broker.settings.data_dir, {**broker.environment, **DEMO_PATIENCE, **quiet})
     try:
         stage.start_listener()
