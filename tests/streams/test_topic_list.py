@@ -17,6 +17,8 @@ def test_every_topic_of_the_flow_stands_in_the_file_in_its_order() -> None:
 def test_changelogs_are_compacted_and_the_rest_is_kept_for_more_than_a_year() -> None:
     kept = {topic.name: topic.keeps for topic in wanted_topics(SETTINGS)}
     assert {name for name, keeps in kept.items() if keeps is None} == set(topics_of(SETTINGS).compacted())
+    looked_at = kept.pop(topics_of(SETTINGS).open)
+    assert looked_at == SETTINGS.close_at_age  # what stands open for longer closes
     assert min(keeps for keeps in kept.values() if keeps) > timedelta(days=366)
 
 

@@ -41,7 +41,6 @@ def test_a_stop_missing_at_an_open_encounter_is_asked_for_and_supplied_while_it_
     row = page.locator("#findings tr", has_text="not closed yet").filter(has_text="stop")
     expect(row.first).to_be_visible(timeout=15_000)
     expect(row.first).to_contain_text(ENCOUNTER)
-    number = row.count()
     assert Axe().run(page).violations_count == 0
     page.goto(f"{ward.page}queue?state=closed")
     expect(page.locator("#findings")).to_contain_text("Nothing waits that fits")
@@ -62,5 +61,5 @@ def test_a_stop_missing_at_an_open_encounter_is_asked_for_and_supplied_while_it_
     expect(page.get_by_role("status")).to_contain_text("the encounter is shown with it", timeout=15_000)
     expect(page.locator("#lines-of")).to_contain_text("not closed yet")
     page.goto(f"{ward.page}queue?state=open")
-    expect(row).to_have_count(number - 1)
+    expect(row).to_have_count(0)
     assert ward.values(ward.broker.topics.claim_lines) == ward.values(ward.broker.topics.worklist) == []
