@@ -70,8 +70,8 @@ def test_the_topics_are_made_once_and_differences_are_named(way_in: dict[str, st
         return done.exit_code, done.output
 
     code, said = apply()
-    assert (code, said.splitlines()[-1]) == (0, "10 made, 0 were there")
-    assert apply() == (0, "0 made, 10 were there\n")
+    assert (code, said.splitlines()[-1]) == (0, "11 made, 0 were there")
+    assert apply() == (0, "0 made, 11 were there\n")
     code, said = apply(DRIPCODE_REPLICATION="3")
     assert code == 1
     assert "min.insync.replicas is 1, topics.toml says 2" in said
@@ -105,7 +105,7 @@ def test_a_certificate_of_the_broker_s_authority_comes_in_where_one_is_asked_for
             "DRIPCODE_PARTITIONS": "1",
         }
         ours = {"DRIPCODE_KAFKA_CERTIFICATE": identity.certificate, "DRIPCODE_KAFKA_KEY": identity.key}
-        assert len(asyncio.run(provision_kafka(load_settings(environment={**environment, **ours})[0]))) == 10
+        assert len(asyncio.run(provision_kafka(load_settings(environment={**environment, **ours})[0]))) == 11
         with pytest.raises(SettingsError, match="no Kafka broker answers"):
             asyncio.run(provision_kafka(load_settings(environment=environment)[0], patience=0.0))
 
