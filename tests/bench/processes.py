@@ -14,7 +14,7 @@ from pathlib import Path
 from streams.demo.stage import Stage, free_port
 from tests.servers.process import ServerProcess
 
-PATIENCE = 180.0  # seconds for any one thing that is waited for
+PATIENCE = 400.0  # seconds for any one thing that is waited for
 # Several runs share a machine: nothing may listen where another run does.
 _ONE_WORKER = {"DRIPCODE_INSTANCE": "bench-1", "DRIPCODE_LOG_LEVEL": "warning"}
 

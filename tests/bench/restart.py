@@ -44,7 +44,7 @@ def run() -> list[Table]:
     return [
         Table(
             "Starting with many open encounters",
-            f"From the start of `dripcode run` until /healthz says ok, with {OPEN:,} open encounters of {EACH} facts "
+            f"From the start of `dripcode run` until /readyz says ok, with {OPEN:,} open encounters of {EACH} facts "
             f"in the changelog; {PARTITIONS} partitions, once each. The first start by a store on the disk reads the "
             "changelog and makes the local state, the next reads the standings from it. Memory an encounter is beyond "
             "that of a worker without any." + (f" {NOT_HERE}" if lacking else ""),
@@ -101,9 +101,7 @@ def _open_encounters(settings: Settings) -> Iterator[Record]:
 def _administrations() -> list[bytes]:
     now = time.time()
     found = []
-    for key, value in facts_of_the_day():
-        if key.startswith(records.MERGE_KEY):
-            continue
+    for _, value in facts_of_the_day():
         fact = records.decode_fact(value)
         if isinstance(fact, MessageFact) and fact.message.header.kind.startswith("RAS"):
             found.append(records.encode(msgspec.structs.replace(fact, received_at=now)))
