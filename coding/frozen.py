@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def frozen(cls: type[T]) -> type[T]:
-    """Make a dataclass of what the steps pass on."""
+    """Make a dataclass of what is made by the thousand: what the steps pass on, and the lines and findings."""
     return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def frozen_by_name(cls: type[T]) -> type[T]:
-    """Make a dataclass of what is returned, its fields given by name."""
+    """Make a dataclass of what is made now and then, its fields given by name."""
     return dataclass(slots=True, unsafe_hash=True, kw_only=True)(cls)
 
 

@@ -18,7 +18,6 @@ from coding.rules import read_toml
 from coding.services import Identity
 
 TABLES = {"drug_classes", "off_campus"}  # of names, in a site's policy
-DEPARTMENTS = ("excepted", "nonexcepted", "emergency")
 SETTINGS = {setting.value: setting for setting in Setting}
 NOT_SWITCHES = {"name", "payer", "setting", *TABLES, "digest", "wording", "identities"}
 
@@ -211,10 +210,11 @@ def _off_campus(layer: Mapping[str, object]) -> dict[str, str]:
     """Return the units and facilities that a layer says are away from the hospital's campus."""
     table = layer.get("off_campus", {})
     if not isinstance(table, Mapping):
-        raise PolicyError("off_campus: must be a table of unit or facility = " + ", ".join(DEPARTMENTS))
+        raise PolicyError("off_campus: must be a table of unit or facility = kind of department")
     for place, kind in table.items():
-        if kind not in DEPARTMENTS:
-            raise PolicyError(f"off_campus: {place}: no kind {kind!r}; {_nearest(str(kind), [*DEPARTMENTS])}")
+        known = read_toml("departments.toml")
+        if kind not in known:
+            raise PolicyError(f"off_campus: {place}: no kind {kind!r}; {_nearest(str(kind), known)}")
     return {str(place).casefold(): str(kind) for place, kind in table.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -240,11 +240,16 @@ def dated_rules(table: type[Any]) -> Mapping[str, DatedRule]:
     Raises:
         TableError: a rule is missing or unknown, or has another shape.
     """
-    rows = read_toml(table.TABLE)
-    wanted = {one.name for one in fields(table)}
+    return _dated_rules(table.TABLE, frozenset(table.__slots__))
+
+
+@cache
+def _dated_rules(name: str, wanted: frozenset[str]) -> Mapping[str, DatedRule]:
+    """Read a table, once."""
+    rows = read_toml(name)
     if set(rows) != wanted:
-        raise TableError(f"{table.TABLE}: missing {sorted(wanted - set(rows))}, unknown {sorted(set(rows) - wanted)}")
-    return {name: dated_rule(f"{table.TABLE} {name}", row) for name, row in rows.items()}
+        raise TableError(f"{name}: missing {sorted(wanted - set(rows))}, unknown {sorted(set(rows) - wanted)}")
+    return {rule: dated_rule(f"{name} {rule}", row) for rule, row in rows.items()}
 
 
 @cache

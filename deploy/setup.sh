@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the tests need: redis-server, chromium, Prometheus, systemd-analyze, Java 17 or newer, and the Kafka jars
-# (through Maven).
+# Brings what the tests need: redis-server, chromium, Prometheus, systemd-analyze, Java 17 or newer, the Kafka jars
+# (through Maven) and the schema of AsyncAPI documents (through npm).
 #
 # Installs Debian packages only where it may (root, or sudo without a password) and only those that are missing.
 # What it cannot bring it names, and exits 0: the tests that need it are skipped and say so. With CI=true or
@@ -9,6 +9,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 java_wanted=17
+asyncapi_package=@asyncapi/specs@6.11.1
 
 required() {
     case "${DRIPCODE_REQUIRE_SERVERS:-${CI:-}}" in
@@ -27,6 +28,8 @@ has_java() {
 }
 
 has_jars() { [ -n "${DRIPCODE_KAFKA_LIBS:-}" ] || cmp -s "$here/kafka/pom.xml" "$here/../.cache/kafka/pom.xml"; }
+
+has_asyncapi() { [ -e "$here/../.cache/asyncapi/3.0.0.json" ]; }
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -56,6 +59,7 @@ install_missing() {
     has systemd-analyze || packages+=(systemd)
     has_java || packages+=(java)
     has_jars || has mvn || packages+=(maven)
+    has_asyncapi || has npm || packages+=(npm)
     [ ${#packages[@]} -gt 0 ] || return 0
     if ! may_install; then
         echo "Not installed here (no right to, or DRIPCODE_INSTALL=0): ${packages[*]}" >&2
@@ -74,6 +78,20 @@ fetch_jars() {
     "$here/fetch_jars.sh" kafka "$here/kafka/pom.xml" || echo "Maven could not fetch the Kafka jars" >&2
 }
 
+fetch_asyncapi() {
+    has_asyncapi && return 0
+    has npm || return 0
+    local folder
+    folder=$(mktemp -d)
+    if (cd "$folder" && npm pack --silent "$asyncapi_package" </dev/null >/dev/null && tar -xzf ./*.tgz); then
+        mkdir -p "$here/../.cache/asyncapi"
+        mv "$folder/package/schemas/3.0.0-without-\$id.json" "$here/../.cache/asyncapi/3.0.0.json"
+    else
+        echo "npm could not fetch $asyncapi_package" >&2
+    fi
+    rm -rf "$folder"
+}
+
 missing() {
     has redis-server || echo "redis-server"
     has chromium || echo "chromium"
@@ -81,10 +99,12 @@ missing() {
     has systemd-analyze || echo "systemd-analyze"
     has_java || echo "Java $java_wanted or newer, under JAVA_HOME or on the PATH"
     has_jars || echo "the Kafka jars (they need Maven)"
+    has_asyncapi || echo "the schema of AsyncAPI documents (it needs npm)"
 }
 
 install_missing
 fetch_jars
+fetch_asyncapi
 lacking=$(missing)
 if [ -n "$lacking" ]; then
     printf 'Missing for the tests of real servers:\n%s\n' "$lacking" >&2

@@ -13,7 +13,7 @@ from hl7_parsers.er7 import Er7, Segment
 from hl7_parsers.events import DrugDispensed, DrugGiveOrdered, Quantity
 from hl7_parsers.fields import at
 from hl7_parsers.header import Times
-from hl7_parsers.layout import OrderGroup, Slot
+from hl7_parsers.layout import OrderGroup
 from hl7_parsers.orders import components, put_order, read_route
 from hl7_parsers.profile import SenderProfile
 from hl7_parsers.timestamps import ReadTime, read_time
@@ -40,26 +40,10 @@ def _items(message: Er7, wanted: str) -> Iterator[tuple[OrderGroup, Segment]]:
             own = OrderGroup()
             if slot.name == "ORC":
                 order = OrderGroup(orc=slot)
-        else:
-            _add(order if item is None else own, slot)
+        elif slot.name != "RXA":  # says what was given, which is not for these messages
+            (order if item is None else own).add(slot)
     if item is not None:
         yield _whole(order, own), message.segment(item)
-
-
-def _add(group: OrderGroup, slot: Slot) -> None:
-    match slot.name:
-        case "RXR":
-            group.rxr = group.rxr or slot
-        case "RXC":
-            (group.rxc_encoded if group.rxe is not None else group.rxc_ordered).append(slot)
-        case "RXO":
-            group.rxo = slot
-        case "RXE":
-            group.rxe = slot
-        case "TQ1":
-            group.tq1.append(slot)
-        case "NTE":
-            group.notes.append(slot)
 
 
 def _whole(order: OrderGroup, own: OrderGroup) -> OrderGroup:

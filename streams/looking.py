@@ -28,7 +28,8 @@ def schedule_look(partition: Partition, account: Who, occasions: Sequence[Occasi
         partition.looks.put(account, NEVER)
         partition.looked.pop(account, None)
         return
-    is_known = partition.looked.get(account) == _facts(partition, account)
+    looked = partition.looked.get(account)
+    is_known = looked is not None and looked == _facts(partition, account)
     due = max(one.standing.last_received for one in found) + patience.look_after
     partition.looks.put(account, NEVER if is_known else due)
 

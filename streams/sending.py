@@ -74,8 +74,10 @@ class Sender:
         self, number: int, partition: Partition, account: Who, occasions: Sequence[Occasion]
     ) -> list[Record]:
         """An account that was issued whole before it was known as a series is void as such."""
+        if not any(one.day for one in occasions):
+            return []
         standing = partition.standing(partition.members(account))
-        if any(one.day for one in occasions) and standing.closed and not standing.past:
+        if standing.closed and not standing.past:
             return [self.mail.closed(number, void_of(account, partition.version(account)))]
         return []
 

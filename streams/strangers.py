@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -82,19 +83,25 @@ def is_ours(record: StoredRecord, topics: Topics) -> bool:
     return False
 
 
-def _is_readable(record: StoredRecord, topics: Topics) -> bool:
-    readers: dict[str, Callable[[bytes], object]] = {
+@cache
+def _readers(topics: Topics) -> dict[str, Callable[[bytes], object]]:
+    return {
         topics.closed: records.decode_closed,
         topics.open: records.decode_open,
         topics.claim_lines: _check_line,
         topics.worklist: _check_finding,
     }
-    if record.key == records.TALLY_KEY:
-        readers[topics.facts_changelog] = records.decode_tally
+
+
+def _is_readable(record: StoredRecord, topics: Topics) -> bool:
+    reader = _readers(topics).get(record.topic)
+    if record.topic == topics.facts_changelog and record.key == records.TALLY_KEY:
+        reader = records.decode_tally
+    if reader is None:
+        return True
     try:
-        if record.topic in readers:
-            (record.key or b"").decode()
-            readers[record.topic](record.value or b"")
+        (record.key or b"").decode()
+        reader(record.value or b"")
     except ValueError:
         return False
     return True

@@ -16,12 +16,14 @@ from shutil import which
 import hypothesis
 import pytest
 
+from tests.servers.asyncapi import ASYNCAPI
 from tests.servers.chromium import missing_for_chromium
 from tests.servers.kafka import KafkaServer, missing_for_kafka
 from tests.servers.prometheus import missing_for_prometheus
 from tests.servers.redis import RedisServer, missing_for_redis
 
 MISSING: dict[str, Callable[[], str | None]] = {
+    "asyncapi": lambda: None if ASYNCAPI.exists() else "no schema of AsyncAPI documents",
     "chromium": cache(missing_for_chromium),
     "kafka": cache(missing_for_kafka),
     "prometheus": cache(missing_for_prometheus),
@@ -30,6 +32,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
 }
 MARK_OF_FIXTURE = {"kafka": "kafka", "private_kafka": "kafka", "redis_server": "redis", "browser": "chromium"}
 REMEDY = {
+    "asyncapi": "install npm (Debian: npm), then `make servers`",
     "kafka": "install Java 17 or newer and Maven (Debian: openjdk-17-jre-headless maven), then `make servers`",
     "prometheus": "install Prometheus and promtool (Debian: prometheus), or run `make servers` as root",
     "redis": "install redis-server (Debian: redis-server), or run `make servers` as root",
