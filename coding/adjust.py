@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from coding.checks import has_word
 from coding.claim import Family, Role
 from coding.contest import Claim
@@ -9,7 +11,6 @@ from coding.devices import is_implanted_pump, starts_pump
 from coding.drugs import DrugClass
 from coding.edits import is_proposed
 from coding.encounter import PatientStatus, Route, Setting
-from coding.frozen import replace
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from coding.claim import Role
 from coding.contest import Claim
 from coding.dates import local_date
 from coding.encounter import Encounter
-from coding.frozen import replace
 from coding.hours import additional_hours
 from coding.overlap import further_hours
 from coding.policy import Policy

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coding.billing import Billing, standard_ndc
 from coding.claim import Family
@@ -32,8 +34,7 @@ NO_DRUG = {
 BY_MOUTH_OR_SKIN = {Route.ORAL, Route.OTHER}
 
 
-@dataclass(frozen=True, slots=True)
-class Billed:
+class Billed(Struct, frozen=True, gc=False):
     """One drug of one administration with the code it is billed with. Amounts are in the code's own unit."""
 
     administration: Administration

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from coding.encounter import Measure
 from coding.errors import FormularyError
@@ -20,16 +21,14 @@ YES_OR_NO = {"": None, **dict.fromkeys(YES, True), **dict.fromkeys(NO, False)}
 BILLING_COLUMNS = ("hcpcs", "ndc")
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(Struct, frozen=True, gc=False):
     """What one container holds: the drug, and the volume it is in when that is known."""
 
     content: Measure
     volume: Measure | None
 
 
-@dataclass(frozen=True, slots=True)
-class Billing:
+class Billing(Struct, frozen=True, gc=False):
     """How a product is billed. "" and None are not said; published tables may say it then."""
 
     hcpcs: str

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
 
+from msgspec import Struct
+
 from coding.bags import Bag, put_together
 from coding.dates import instant, local_date, moment_of
 from coding.devices import is_portable_pump
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, Encounter, Method, Route
-from coding.frozen import frozen
 from coding.identify import identity_of, identity_of_mix
 from coding.policy import Policy
 from coding.presence import Presence, inside
@@ -52,8 +53,7 @@ BY_ANY_ROUTE = {DrugClass.VACCINE, DrugClass.BLOOD_PRODUCT}
 BY_ID = attrgetter("administration_id")
 
 
-@frozen
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """By what the records of an encounter are read."""
 
     policy: Policy

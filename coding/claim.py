@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from msgspec import Struct
+
 from coding.encounter import Drug, Measure
-from coding.frozen import frozen, frozen_by_name
 
 
 class Status(StrEnum):
@@ -47,8 +47,7 @@ class Severity(StrEnum):
     NOTICE = "notice"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True, gc=False):
     """One step that produced a line: the rule's id, what it did here in a sentence, and its source."""
 
     rule: str
@@ -56,16 +55,14 @@ class Reason:
     source: str
 
 
-@frozen
-class CodeAtStake:
+class CodeAtStake(Struct, frozen=True, gc=False):
     """A code and the units of it that depend on a finding."""
 
     code: str
     units: int
 
 
-@frozen_by_name
-class BilledDrug:
+class BilledDrug(Struct, frozen=True, gc=False, kw_only=True):
     """What the line of a drug says besides. Amounts are in the measure of the code's own unit."""
 
     ndc: str  # eleven digits; "" when it is not known
@@ -78,8 +75,7 @@ class BilledDrug:
     lots: tuple[str, ...]
 
 
-@frozen
-class ClaimLine:
+class ClaimLine(Struct, frozen=True, gc=False):
     """A code with units, modifiers and reasons. `claim_line_id` depends on the content alone."""
 
     claim_line_id: str
@@ -102,8 +98,7 @@ class ClaimLine:
     billed: BilledDrug | None = None  # of a drug's own line
 
 
-@frozen
-class Finding:
+class Finding(Struct, frozen=True, gc=False):
     """Something a person must look at. `kind` is an id of the published list in coding/data/findings.toml."""
 
     finding_id: str
@@ -115,8 +110,7 @@ class Finding:
     codes_at_stake: tuple[CodeAtStake, ...] = ()
 
 
-@frozen_by_name
-class CodedEncounter:
+class CodedEncounter(Struct, frozen=True, gc=False, kw_only=True):
     """Everything one encounter came to. Lines in order of date, rank and time; findings in order of kind.
 
     `claim_set_id` is the same for the same encounter content, rules and policy, on any machine.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from coding import hydration, modifiers
 from coding.claim import Family
 from coding.encounter import Encounter
-from coding.frozen import frozen, replace
 from coding.initial import Initial, choose_initial, contest_key
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
@@ -25,8 +27,7 @@ INFUSION = Technique.INFUSION
 Running = Mapping[str, Sequence[tuple[int, int]]]  # access site: when something outside the contest ran there
 
 
-@frozen
-class Claim:
+class Claim(Struct, frozen=True, gc=False):
     """Whose claim it is and by what it is coded."""
 
     encounter: Encounter
@@ -37,8 +38,7 @@ class Claim:
     tables: Tables
 
 
-@frozen
-class Site:
+class Site(Struct, frozen=True, gc=False):
     """One access site before its lines are written."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from coding.claim import ClaimLine, CodedEncounter, Finding, Role, Severity, Status
 from coding.dates import MINUTE, instant

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coding.contest import Claim
 from coding.drug_lines import DrugDraft
-from coding.frozen import replace
 from coding.rules import dated_rules
 from coding.services import Draft
 
 
-@dataclass(frozen=True, slots=True)
-class DepartmentRules:
+class DepartmentRules(Struct, frozen=True, gc=False):
     """The modifier of each kind of department on one date."""
 
     TABLE: ClassVar[str] = "departments.toml"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import ClassVar
+
+from msgspec import Struct
 
 from coding.policy import Policy
 from coding.rules import dated_rules
 
 
-@dataclass(frozen=True, slots=True)
-class DrugLineRules:
+class DrugLineRules(Struct, frozen=True, gc=False):
     """Modifiers of drug lines on one date."""
 
     TABLE: ClassVar[str] = "drug_units.toml"

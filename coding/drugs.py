@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache, lru_cache
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from coding.billing import Billing, billing_of
 from coding.encounter import Drug
@@ -34,8 +36,7 @@ class DrugClass(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True, gc=False):
     """A row of the dictionary. `ingredient` is what makes two products the same drug."""
 
     name: str
@@ -94,8 +95,7 @@ def name_keys(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*keys, *(SUFFIX.sub("", key) for key in keys))))
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Struct, frozen=True, gc=False):
     """Products by code and by name. A name that rows of different classes share is None: it decides nothing."""
 
     by_code: Mapping[tuple[str, str], Product]
@@ -108,8 +108,7 @@ class Shelf:
         return next((found for key in name_keys(drug.name) if (found := self.by_name.get(key))), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Formulary:
+class Formulary(Struct, frozen=True, gc=False, eq=False):
     """Shelves in the order they are searched, the site's before the built-in one. `version` names the content."""
 
     shelves: tuple[Shelf, ...]

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 
+from msgspec.structs import replace
+
 from coding.contest import Claim
 from coding.findings import HOLD, status_of
-from coding.frozen import replace
 from coding.policy import Policy
 from coding.published import UnitLimit
 from coding.rules import HydrationRules

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Setting(StrEnum):
@@ -69,8 +70,7 @@ class PatientStatus(StrEnum):
     INPATIENT = "inpatient"
 
 
-@dataclass(frozen=True, slots=True)
-class Drug:
+class Drug(Struct, frozen=True, gc=False):
     """A drug as the record names it."""
 
     code: str
@@ -78,24 +78,21 @@ class Drug:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True, gc=False):
     """An amount of a drug with its unit, as recorded."""
 
     amount: Decimal
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True, gc=False):
     """A stretch of running time. Both times aware; None is "not documented", never zero."""
 
     start: datetime | None
     stop: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Administration:
+class Administration(Struct, frozen=True, gc=False, kw_only=True):
     """One drug (or one bag of several) given once, start to stop.
 
     `runs` is in order of time and not empty: one run, or one before each charted pause and one after each
@@ -133,16 +130,14 @@ class Administration:
     remarks: tuple[str, ...] = ()  # ids of what the reader or the assembly noted, each becomes a finding
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(Struct, frozen=True, gc=False):
     """The patient is `status` from `at` on."""
 
     at: datetime
     status: PatientStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrugOrder:
+class DrugOrder(Struct, frozen=True, gc=False, kw_only=True):
     """A drug that was ordered, by all the numbers it goes by. What is planned, never what was given."""
 
     numbers: tuple[str, ...]
@@ -155,8 +150,7 @@ class DrugOrder:
     message_control_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encounter:
+class Encounter(Struct, frozen=True, gc=False, kw_only=True):
     """One patient's visit, the unit we code. The order of `administrations` carries no meaning."""
 
     encounter_id: str

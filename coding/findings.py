@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
+
+from msgspec import Struct
 
 from coding.claim import Severity, Status
 from coding.errors import TableError
@@ -14,8 +15,7 @@ from coding.rules import read_toml
 HOLD = Status.HOLD
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True, gc=False):
     """A kind of finding."""
 
     severity: Severity

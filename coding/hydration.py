@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from coding.claim import Family, Role
-from coding.frozen import replace
 from coding.hours import additional_hours, all_hours
 from coding.initial import Initial
 from coding.overlap import further_hours, together

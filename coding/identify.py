@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
+
+from msgspec.structs import replace
 
 from coding.claim import Family
 from coding.drugs import DrugClass, Formulary, Product, ingredient_name, name_keys

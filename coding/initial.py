@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from msgspec import Struct
+
 from coding.claim import Family, Reason
 from coding.encounter import Encounter, Setting
-from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Service, Technique
 
@@ -22,8 +23,7 @@ DECIDED_BY = {
 }
 
 
-@frozen
-class Initial:
+class Initial(Struct, frozen=True, gc=False):
     """The initial service of a site and how it was chosen."""
 
     service: Service

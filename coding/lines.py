@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from coding.claim import BilledDrug, ClaimLine, CodeAtStake, CodedEncounter, Finding, Role, Status
 from coding.drug_lines import AtStake, DrugDraft
 from coding.encounter import Encounter
 from coding.findings import kind_named, status_of
-from coding.frozen import frozen
 from coding.policy import Policy
 from coding.services import Draft, Note
 from coding.short_ids import short_id
@@ -24,8 +25,7 @@ About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrat
 READY = Status.READY
 
 
-@frozen
-class Told:
+class Told(Struct, frozen=True, gc=False):
     """What lines of one encounter have in common."""
 
     codes: Mapping[str, CodeEntry]

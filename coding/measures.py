@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
+
+from msgspec import Struct
 
 from coding.encounter import Measure
 from coding.errors import TableError
@@ -23,8 +24,7 @@ CONTAINERS = "containers"
 WRITTEN = re.compile(r"\s*(\d[\d,]*(?:\.\d+)?|\.\d+)\s*([^\d\s].*?)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True, gc=False):
     """A unit: what it measures, and how much of the smallest common measure it is."""
 
     name: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from coding.claim import Family, Reason, Role
-from coding.frozen import frozen, replace
 from coding.hours import additional_hours, repeat_hours
 from coding.initial import Initial
 from coding.policy import Policy
@@ -23,8 +24,7 @@ ADDITIONAL_HOUR = Role.ADDITIONAL_HOUR
 CONCURRENT = Role.CONCURRENT
 
 
-@dataclass(slots=True)
-class Concurrent:
+class Concurrent(Struct):
     """Whether the concurrent code is used up: once per encounter, or per date. The only thing that sites share."""
 
     scope: str
@@ -182,8 +182,7 @@ class InfusionCoder:
             self.drafts.append(replace(_first_hour(dose, line, left, minutes), units=hours))
 
 
-@frozen
-class Line:
+class Line(Struct, frozen=True, gc=False):
     """What a drug's first line is."""
 
     code: str

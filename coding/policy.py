@@ -6,9 +6,10 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
+
+from msgspec import Struct, field
 
 from coding.drugs import DrugClass
 from coding.encounter import Setting
@@ -22,8 +23,7 @@ SETTINGS = {setting.value: setting for setting in Setting}
 NOT_SWITCHES = {"name", "payer", "setting", *TABLES, "digest", "wording", "identities"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Policy:
+class Policy(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     """Every switch with its value. What each means: coding/data/switches.toml."""
 
     name: str  # the preset, and what a site changed
@@ -33,7 +33,7 @@ class Policy:
     off_campus: Mapping[str, str]  # units or facilities away from the campus, in small letters: their kind
     digest: str  # of every switch: the same text for the same policy on any machine
     wording: Mapping[str, Wording]  # how each rule is told, its switches already filled in
-    identities: dict[object, Identity] = field(default_factory=dict, repr=False)  # drugs already looked up under it
+    identities: dict[object, Identity] = field(default_factory=dict)  # drugs already looked up under it
     pro_initial_fallback: str
     pro_hyd_primary: str
     initial_tiebreak: str
@@ -94,7 +94,7 @@ class Policy:
 
 def switch_names() -> tuple[str, ...]:
     """Return the names of all switches, in the order of Policy."""
-    return tuple(one.name for one in fields(Policy) if one.name not in NOT_SWITCHES)
+    return tuple(name for name in Policy.__struct_fields__ if name not in NOT_SWITCHES)
 
 
 def preset_of(setting: Setting, payer: str) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime, tzinfo
 from sys import maxsize
 
+from msgspec import Struct
+
 from coding.dates import instant, local_date, zone_named
 from coding.encounter import Encounter, PatientStatus
-from coding.frozen import frozen
 from coding.stretches import Stretches, union, within
 
 ENDLESS = maxsize  # later than any instant, in microseconds
 
 
-@frozen
-class Presence:
+class Presence(Struct, frozen=True, gc=False):
     """When the patient was the hospital's outpatient: microseconds; None where nothing bounds it."""
 
     arrived: int | None

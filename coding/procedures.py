@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from coding.dates import MINUTE, instant
 from coding.encounter import Administration
-from coding.frozen import replace
 from coding.rules import Limits
 from coding.services import Given
 from coding.stretches import Covered, union

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from coding.encounter import Setting
 from coding.tables import engine_numbers, rows_of, rules_version
@@ -81,8 +82,7 @@ PublishedRow = LimitRow | AddOnRow | PairRow | DrugCodeRow | PackageRow | Paymen
 NO_END = date.max
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(Struct, frozen=True, gc=False):
     """One edition of a table, for one claim setting or (None) for both, and the dates it speaks for."""
 
     table: str  # limits, add_ons, pairs, drug_codes, billing_units, packages, payments
@@ -104,8 +104,7 @@ class UnitLimit(NamedTuple):
     is_absolute: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edits:
+class Edits(Struct, frozen=True, gc=False, eq=False):
     """The published edits in force on a date, for one setting."""
 
     limits: Mapping[str, UnitLimit]
@@ -113,8 +112,8 @@ class Edits:
     pairs: Mapping[tuple[str, str], bool]  # (column one, column two): a modifier lifts the edit
     columns_two: Mapping[str, frozenset[str]]  # column one: its column twos
     # The same codes go together often: what was answered is remembered.
-    without_primary: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, repr=False)
-    second_codes: dict[frozenset[str], Mapping[str, bool]] = field(default_factory=dict, repr=False)
+    without_primary: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+    second_codes: dict[frozenset[str], Mapping[str, bool]] = field(default_factory=dict)
 
     def orphans(self, codes: frozenset[str]) -> frozenset[str]:
         """Return the add-on codes among the codes of a claim that have none of their primaries among them."""
@@ -139,8 +138,7 @@ class Edits:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class DrugTables:
+class DrugTables(Struct, frozen=True, gc=False):
     """The published tables of drugs in force on a date; empty where none was imported."""
 
     units: Mapping[str, tuple[Decimal, str]]  # code: what one unit covers
@@ -149,14 +147,13 @@ class DrugTables:
     status: Mapping[str, str]  # code: status indicator
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tables:
+class Tables(Struct, frozen=True, gc=False, eq=False):
     """Every issue that is known. What was worked out for a stretch of dates is kept."""
 
     issues: tuple[Issue, ...]
     changes: tuple[date, ...]  # dates from which something else is in force, rising
     has_packages: bool = False  # so that a scanned one may name a code
-    kept: dict[tuple[str, int, Setting], object] = field(default_factory=dict, repr=False)
+    kept: dict[tuple[str, int, Setting], object] = field(default_factory=dict)
 
     def on(self, day: date, setting: Setting) -> Edits:
         """Return the edits in force. Before the first issue of a table it is empty: nothing is checked."""

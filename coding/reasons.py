@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
+
+from msgspec import Struct, field
 
 from coding.claim import Reason
 from coding.errors import TableError
@@ -12,8 +13,7 @@ from coding.rules import read_toml
 from coding.tables import engine_numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True, gc=False):
     """A rule's sentence, with places for what it did, the switches that decided it, and its source."""
 
     rule: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from coding.claim import Family
 from coding.errors import NoRuleInForce, TableError
@@ -17,8 +18,7 @@ from coding.errors import NoRuleInForce, TableError
 ROW_FIELDS = {"label", "unit", "source", "values"}
 
 
-@dataclass(frozen=True, slots=True)
-class HydrationRules:
+class HydrationRules(Struct, frozen=True, gc=False):
     """Codes and times of hydration on one date. Minutes are whole."""
 
     TABLE: ClassVar[str] = "hydration.toml"
@@ -29,8 +29,7 @@ class HydrationRules:
     rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class TherapeuticRules:
+class TherapeuticRules(Struct, frozen=True, gc=False):
     """Codes and times of therapeutic, prophylactic and diagnostic drugs on one date."""
 
     TABLE: ClassVar[str] = "therapeutic.toml"
@@ -53,8 +52,7 @@ class TherapeuticRules:
     push_interval_minutes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChemotherapyRules:
+class ChemotherapyRules(Struct, frozen=True, gc=False):
     """Codes and times of chemotherapy and other highly complex drugs on one date."""
 
     TABLE: ClassVar[str] = "chemotherapy.toml"
@@ -88,8 +86,7 @@ class ChemotherapyRules:
     push_rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class SubcutaneousRules:
+class SubcutaneousRules(Struct, frozen=True, gc=False):
     """Codes and times of infusions under the skin on one date."""
 
     TABLE: ClassVar[str] = "subcutaneous.toml"
@@ -100,8 +97,7 @@ class SubcutaneousRules:
     additional_minutes_min: int
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourRules:
+class NeighbourRules(Struct, frozen=True, gc=False):
     """Codes of services beside our families; "" where there was none on the date."""
 
     TABLE: ClassVar[str] = "neighbours.toml"
@@ -129,8 +125,7 @@ class NeighbourRules:
     visit_chemotherapy_both_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True, gc=False):
     """Where plausibility ends and when a person is asked."""
 
     TABLE: ClassVar[str] = "limits.toml"
@@ -147,18 +142,17 @@ class Limits:
     facility_places_of_service: tuple[str, ...]
 
 
-TABLES: tuple[type[Any], ...] = (
-    HydrationRules,
-    TherapeuticRules,
-    ChemotherapyRules,
-    SubcutaneousRules,
-    NeighbourRules,
-    Limits,
-)
+TABLES: dict[str, type[Any]] = {  # by their names in Rules
+    "hydration": HydrationRules,
+    "therapeutic": TherapeuticRules,
+    "chemotherapy": ChemotherapyRules,
+    "subcutaneous": SubcutaneousRules,
+    "neighbours": NeighbourRules,
+    "limits": Limits,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True, gc=False):
     """Everything in force on one date."""
 
     hydration: HydrationRules
@@ -167,16 +161,10 @@ class Rules:
     subcutaneous: SubcutaneousRules
     neighbours: NeighbourRules
     limits: Limits
-    drugs: Mapping[Family, TherapeuticRules | ChemotherapyRules] = field(init=False)  # those of drugs, by family
-
-    def __post_init__(self) -> None:
-        """Put the rules of drugs by family."""
-        of_drugs = {one: self.chemotherapy if one is Family.CHEMOTHERAPY else self.therapeutic for one in Family}
-        object.__setattr__(self, "drugs", of_drugs)
+    drugs: Mapping[Family, TherapeuticRules | ChemotherapyRules]  # those of drugs, by family
 
 
-@dataclass(frozen=True, slots=True)
-class DatedRule:
+class DatedRule(Struct, frozen=True, gc=False):
     """One rule over time: what holds from each date until the next, rising; None from its end on."""
 
     name: str
@@ -240,7 +228,7 @@ def dated_rules(table: type[Any]) -> Mapping[str, DatedRule]:
     Raises:
         TableError: a rule is missing or unknown, or has another shape.
     """
-    return _dated_rules(table.TABLE, frozenset(table.__slots__))
+    return _dated_rules(table.TABLE, frozenset(table.__struct_fields__))
 
 
 @cache
@@ -255,7 +243,7 @@ def _dated_rules(name: str, wanted: frozenset[str]) -> Mapping[str, DatedRule]:
 @cache
 def _change_dates() -> tuple[date, ...]:
     """Return every date on which any rule changes, rising."""
-    return tuple(sorted({when for t in TABLES for rule in dated_rules(t).values() for when in rule.effective}))
+    return tuple(sorted({when for t in TABLES.values() for rule in dated_rules(t).values() for when in rule.effective}))
 
 
 _SINCE: dict[int, Rules] = {}  # the rules of each period, by the number of changes before it
@@ -270,8 +258,15 @@ def rules_on(service_date: date) -> Rules:
     change = bisect_right(_change_dates(), service_date)
     rules = _SINCE.get(change)
     if rules is None:
-        rules = _SINCE[change] = Rules(*(_resolved(table, service_date) for table in TABLES))
+        tables = {name: _resolved(table, service_date) for name, table in TABLES.items()}
+        rules = _SINCE[change] = rules_of(tables)
     return rules
+
+
+def rules_of(tables: Mapping[str, Any]) -> Rules:
+    """Put the resolved tables of a date together, by their names in `Rules`."""
+    of_drugs = {one: tables["chemotherapy" if one is Family.CHEMOTHERAPY else "therapeutic"] for one in Family}
+    return Rules(**tables, drugs=of_drugs)
 
 
 def _resolved(table: type[Any], service_date: date) -> Any:

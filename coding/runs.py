@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from coding.dates import MINUTE
-from coding.frozen import replace
 from coding.policy import Policy
 from coding.rules import Limits
 from coding.services import Given

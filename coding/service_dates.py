@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import date, tzinfo
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from coding.claim import Family, Role
 from coding.dates import date_at, midnight_after
-from coding.frozen import replace
 from coding.hours import additional_hours, all_hours
 from coding.policy import Policy
 from coding.rules import ChemotherapyRules, HydrationRules, Rules, SubcutaneousRules, TherapeuticRules

@@ -1,19 +1,20 @@
 """What the steps pass on: a screened administration, a service made of some, a draft of a line, a note.
 
-All are frozen like everything else, a note as a tuple since it is looked up by its content.
+All are frozen like everything else here: msgspec structs, made in a third of the time of a dataclass and outside the
+garbage collector, since nothing of an encounter points in a circle. A note is a tuple, looked up by its content.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from coding.claim import Family, Reason, Role
 from coding.drugs import DrugClass
 from coding.encounter import Administration
-from coding.frozen import frozen
 from coding.stretches import Stretches
 
 
@@ -25,8 +26,7 @@ class Technique(StrEnum):
     INJECTION = "injection"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True, gc=False):
     """What was given: the ingredient (of a mix: all of them), its class, and what the dictionary says besides."""
 
     ingredient: str
@@ -38,8 +38,7 @@ class Identity:
     flags: tuple[str, ...]
 
 
-@frozen
-class Given:
+class Given(Struct, frozen=True, gc=False):
     """One administration that is ours to code, its times checked.
 
     `stretches` is the running time that may be coded; empty when it was given at a moment or a time is missing.
@@ -65,8 +64,7 @@ class Note(NamedTuple):
     administration_ids: tuple[str, ...]
 
 
-@frozen
-class Service:
+class Service(Struct, frozen=True, gc=False):
     """One drug run or given as one: what a coder would write on one row of a worksheet."""
 
     given: tuple[Given, ...]
@@ -86,8 +84,7 @@ class Service:
     reasons: tuple[Reason, ...]  # how it became this service
 
 
-@frozen
-class Draft:
+class Draft(Struct, frozen=True, gc=False):
     """A claim line before edits and ids.
 
     `counted` is the time the units are made of, empty when the code is not timed; the first unit begins

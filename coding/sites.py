@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from coding.encounter import Administration, Route
-from coding.frozen import replace
 from coding.services import Given
 
 VASCULAR = {Route.INTRAVENOUS, Route.UNKNOWN}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from coding.claim import Family, Role
 from coding.errors import TableError
 from coding.rules import read_data, read_toml
 
 
-@dataclass(frozen=True, slots=True)
-class CodeEntry:
+class CodeEntry(Struct, frozen=True, gc=False):
     """One code of the catalogue, with our own short label. `place` orders lines of one date."""
 
     code: str

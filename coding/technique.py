@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from coding.claim import Family, Reason
 from coding.dates import MINUTE, instant
 from coding.devices import is_portable_pump
 from coding.encounter import Completion
 from coding.findings import is_holding, without_line
-from coding.frozen import replace
 from coding.hours import additional_hours
 from coding.policy import Policy
 from coding.rules import Rules

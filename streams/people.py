@@ -7,7 +7,8 @@ something, and no word makes up for that. Every line that rests on a person's wo
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 import coding
 from streams.documents import BY_A_PERSON

@@ -1,9 +1,10 @@
 """Builds encounters out of words, for scenarios and properties alike."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from coding import (
     Administration,

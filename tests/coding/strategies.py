@@ -1,8 +1,7 @@
 """Encounters that could happen, and some that should not."""
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from coding import Administration, Completion, Encounter, Setting
 from coding.policy import load_policy, switch_names

@@ -1,6 +1,6 @@
 """Several encounters of one date: edge case 17 and its neighbours."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from coding import Setting, Status, code_day, default_formulary, load_policy
 from tests.coding import build

@@ -1,10 +1,10 @@
 """Published tables of drugs decide code, unit, modifier and limit of a drug line."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from coding import (
     CodedEncounter,

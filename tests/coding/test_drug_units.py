@@ -1,12 +1,12 @@
 """Billing units of drug lines: edge case 25 and its neighbours."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from coding import Measure, Setting, code_encounter, default_formulary, load_policy
 from coding.drug_units import billing_units, discount_modifiers, given_modifiers, smallest_opened, wasted_units

@@ -1,9 +1,9 @@
 """The seed examples: what every coder expects first."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from coding import (
     Administration,

@@ -1,12 +1,12 @@
 """What must hold for every encounter."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from coding import CodedEncounter, Encounter, Role, Run, Setting, Status, code_encounter, default_formulary, load_policy
 from coding.dates import instant

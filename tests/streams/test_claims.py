@@ -1,8 +1,9 @@
 """Claim sets: versions, void lines, findings opened and settled, and what is published twice."""
 
 import json
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 import coding
 from streams import records

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from msgspec.structs import replace
 
 from streams.batch import Folded, code_all, read_all
 from streams.claims import Line, issue_version
@@ -33,7 +34,7 @@ def emitted() -> tuple[list[Line], list[Line]]:
             folded.take(read)
         for closed, coded in code_all(folded, rules, coder):
             first = issue_version(closed, coded, None, "2026-03-03T00:00:00.000+00:00")
-            nothing = type(coded)(**{**{n: getattr(coded, n) for n in coded.__slots__}, "lines": (), "findings": ()})
+            nothing = replace(coded, lines=(), findings=())
             second = issue_version(closed, nothing, first, "2026-03-03T01:00:00.000+00:00")
             lines += first.lines + second.lines
             findings += first.findings + second.findings

@@ -1,18 +1,19 @@
 """Every dated row of the rules flipped to a value beside it, in memory: some scenario must come out otherwise."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any
 from unittest import mock
 
+from msgspec.structs import replace
+
 from coding import engine
 from coding.errors import CodingError
-from coding.rules import TABLES, Rules, dated_rules, rules_on
+from coding.rules import TABLES, Rules, dated_rules, rules_of, rules_on
 from tests.coding.scenario import Scenario, every_scenario
 
-FIELDS = dict(zip(TABLES, [field.name for field in fields(Rules) if field.init], strict=True))
 RANKS = 2  # an order of services changes when one goes past its neighbour
 
 
@@ -49,7 +50,7 @@ def flips() -> list[Flip]:
     """Every flip of every dated row."""
     return [
         Flip(table, name, place, rule.effective[place], value, other)
-        for table in TABLES
+        for table in TABLES.values()
         for name, rule in dated_rules(table).items()
         for place, value in enumerate(rule.values)
         for other in _others(name, value)
@@ -63,15 +64,17 @@ def _worked() -> list[tuple[str, Scenario, Any]]:
 
 def failing(flip: Flip) -> str:
     """Return the first scenario that does not come out as it says under a flip; "" when all do."""
-    rule, field = dated_rules(flip.table)[flip.name], FIELDS[flip.table]
+    rule = dated_rules(flip.table)[flip.name]
 
-    def flipped(day: date) -> Rules:
+    def rules_flipped(day: date) -> Rules:
         whole = rules_on(day)
         if sum(when <= day for when in rule.effective) - 1 != flip.place:
             return whole
-        return replace(whole, **{field: replace(getattr(whole, field), **{flip.name: flip.other})})
+        tables = {name: getattr(whole, name) for name in TABLES}
+        name = next(name for name, table in TABLES.items() if table is flip.table)
+        return rules_of({**tables, name: replace(tables[name], **{flip.name: flip.other})})
 
-    with mock.patch.object(engine, "rules_on", flipped):
+    with mock.patch.object(engine, "rules_on", rules_flipped):
         return next((name for name, scenario, whole in _worked() if not _holds(scenario, whole)), "")
 
 

@@ -179,7 +179,7 @@ async def test_a_finding_goes_along_when_its_encounter_turns_out_to_be_elsewhere
     newest = max(
         (one for one in closed if one.encounter.encounter_id == finding["encounter_id"]), key=lambda one: one.version
     )
-    moved = dataclasses.replace(newest.encounter, location="SYN-ELSEWHERE")
+    moved = msgspec.structs.replace(newest.encounter, location="SYN-ELSEWHERE")
     value = records.encode(msgspec.structs.replace(newest, version=newest.version + 1, encounter=moved))
     record = StoredRecord(broker.topics.closed, 0, 9999, 0, b"", value, ())
     batch = _Batch(broker.topics, CODE, Changes())
