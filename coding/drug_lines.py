@@ -13,6 +13,7 @@ from typing import NamedTuple
 from coding.billed_drugs import Billed, amount_in, in_one_unit
 from coding.claim import CodeAtStake, Family, Reason
 from coding.contest import Claim
+from coding.drug_names import ingredient_name
 from coding.drug_units import (
     DrugLineRules,
     billing_units,
@@ -22,7 +23,6 @@ from coding.drug_units import (
     smallest_opened,
     wasted_units,
 )
-from coding.drugs import ingredient_name
 from coding.encounter import Drug, Measure
 from coding.measures import in_unit
 from coding.rules import dated_rules

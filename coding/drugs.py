@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from coding.billing import Billing, billing_of
+from coding.drug_names import bracketed_names, fluid_name, ingredient_name, name_keys, simple_name
 from coding.encounter import Drug
 from coding.errors import FormularyError
-from coding.rules import read_toml
 from coding.tables import engine_numbers, rows_of
 
 
@@ -49,50 +48,7 @@ class Product(Struct, frozen=True, gc=False):
 
 
 REQUIRED = ("code", "coding_system", "name", "drug_class")
-WORDS = read_toml("drug_names.toml")
-BRACKETED = re.compile(r"\([^)]*\)|\[[^\]]*\]")
-STRENGTH = re.compile(
-    r"(?<![a-z0-9/.])\d[\d.,]*\s*-?(?:"
-    + "|".join(WORDS["units"])
-    + r")(?:\s*/\s*(?:[\d.,]+\s*)?[a-z0-9]+)?(?![a-z0-9%])"
-)
-DILUENT = re.compile(r"\s+in\s+(?:" + "|".join(WORDS["diluents"]) + r"|\d).*")
-CARRIED_IN = re.compile(r"\s+(?:" + "|".join(WORDS["diluents"]) + r")$")
-NOISE = re.compile(r"(?<![a-z0-9])(?:" + "|".join(WORDS["noise"]) + r")(?![a-z0-9])")
-SALTS = re.compile(r"(?:\s+(?:" + "|".join(WORDS["salts"]) + r"))+$")
-PERCENT = re.compile(r"(?<!\S)\d[\d.]*\s*%(?!\S)")
-SUFFIX = re.compile(r"-[a-z]{4}$")
-LOOSE_PERCENT = re.compile(r"(\d)\s+%")
-
-
-@lru_cache(maxsize=65536)
-def simple_name(name: str) -> str:
-    """Return a name in small letters, its white space collapsed."""
-    return LOOSE_PERCENT.sub(r"\1%", " ".join(name.casefold().split()))
-
-
-@lru_cache(maxsize=65536)
-def ingredient_name(name: str) -> str:
-    """Return what is left of a product's name without strength, remarks, form, diluent and device.
-
-    Drug identity is the ingredient: bracketed remarks, text after a comma, "bolus" and "test dose" do not count.
-    """
-    text = BRACKETED.sub(" ", simple_name(name))
-    text = DILUENT.sub(" ", STRENGTH.sub(" ", text).split(",")[0])
-    stripped = " ".join(NOISE.sub(" ", text).replace(" - ", " ").split()).strip(" -/.")
-    return stripped or simple_name(name)
-
-
-@lru_cache(maxsize=65536)
-def name_keys(name: str) -> tuple[str, ...]:
-    """Return the keys a name may be found under, the most exact first."""
-    simple, ingredient = simple_name(name), ingredient_name(name)
-    without_percent = " ".join(PERCENT.sub(" ", ingredient).split()) or ingredient
-    without_fluid = CARRIED_IN.sub("", without_percent) or without_percent
-    without_salt = SALTS.sub("", without_fluid) or without_fluid
-    unbracketed = BRACKETED.sub(" ", simple).strip()
-    keys = (simple, unbracketed, ingredient, without_percent, without_fluid, without_salt)
-    return tuple(dict.fromkeys((*keys, *(SUFFIX.sub("", key) for key in keys))))
+FLUIDS = {DrugClass.HYDRATION, DrugClass.FLUSH}  # in brackets they are what a drug is carried in
 
 
 class Shelf(Struct, frozen=True, gc=False):
@@ -105,7 +61,22 @@ class Shelf(Struct, frozen=True, gc=False):
         """Return the product by code, else by name, else None."""
         if drug.code and (product := self.by_code.get((drug.code_system.casefold(), drug.code.casefold()))):
             return product
-        return next((found for key in name_keys(drug.name) if (found := self.by_name.get(key))), None)
+        product = self._named(drug.name)
+        brands = [brand for name in bracketed_names(drug.name) if (brand := self._named(name, brand=True))]
+        if len({brand.ingredient for brand in brands}) != 1:
+            return product
+        return brands[0] if product is None or product.drug_class is brands[0].drug_class else product
+
+    def _named(self, name: str, *, brand: bool = False) -> Product | None:
+        """Return the product of a name, by the most exact of its keys that is known; of a brand's, none by ingredient.
+
+        An ingredient in brackets may be what a drug is bound to or given with: it does not tell what the drug is.
+        """
+        keys = name_keys(name)
+        found = next((product for key in keys if (product := self.by_name.get(key))), None)
+        if brand and found and (found.drug_class in FLUIDS or found.ingredient in keys):
+            return None
+        return found
 
 
 class Formulary(Struct, frozen=True, gc=False, eq=False):
@@ -204,7 +175,7 @@ def _names(products: Iterable[tuple[Product, Iterable[str]]]) -> dict[str, Produ
     for product, names in products:
         for name in filter(None, names):
             exact[simple_name(name)] = _shared(exact.get(simple_name(name)), product)
-            key = ingredient_name(name)
+            key = fluid_name(simple_name(name)) or ingredient_name(name)
             other = shortened.setdefault(key, product)
             if other is None or other.drug_class is not product.drug_class:
                 shortened[key] = None

@@ -7,7 +7,8 @@ from functools import cache
 from msgspec.structs import replace
 
 from coding.claim import Family
-from coding.drugs import DrugClass, Formulary, Product, ingredient_name, name_keys
+from coding.drug_names import ingredient_name, name_keys
+from coding.drugs import DrugClass, Formulary, Product
 from coding.encounter import Administration, Drug
 from coding.policy import Policy
 from coding.rules import read_toml

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coding import Drug, DrugClass, FormularyError, default_formulary
-from coding.drugs import ingredient_name, name_keys
+from coding.drug_names import ingredient_name, name_keys
 
 BUILT_IN = default_formulary()
 HEAD = "code,coding_system,name,drug_class"
@@ -48,6 +48,88 @@ def test_a_pharmacy_name_is_known_by_its_ingredient(name, ingredient):
     product = BUILT_IN.find(named(name))
     assert product is not None
     assert product.ingredient == ingredient
+
+
+# As orders of large vendors and the Veterans' pharmacy write them: forms, salts, brands, listed percentages.
+@pytest.mark.parametrize(
+    ("name", "ingredient"),
+    [
+        ("ONDANSETRON HCL 4 MG/2ML IJ SOLN", "ondansetron"),
+        ("CEFTRIAXONE SODIUM 1 G IJ SOLR", "ceftriaxone"),
+        ("CEFAZOLIN SODIUM-DEXTROSE 2-4 GM/100ML-% IV SOLN", "cefazolin"),
+        ("metroNIDAZOLE IN NACL 5-0.79 MG/ML-% IV SOLN", "metronidazole"),
+        ("PIPERACILLIN SOD-TAZOBACTAM SO 3.375 (3-0.375) G IV SOLR", "piperacillin-tazobactam"),
+        ("PIPERACILLIN 3GM/TAZOBACTAM 0.375GM INJ", "piperacillin-tazobactam"),
+        ("METHYLPREDNISOLONE NA SUCC 125MG/VIL INJ", "methylprednisolone"),
+        ("methylPREDNISolone sod suc(PF) 125 mg/2 mL", "methylprednisolone"),
+        ("MORPHINE SO4 4MG/ML INJ", "morphine"),
+        ("insulin lispro (HumaLOG) injection 0-12 Units", "insulin"),
+        ("fosphenytoin (CEREBYX) 1,000 mg PE in NS 100 mL", "fosphenytoin"),
+        ("potassium chloride 10 mEq in 100 mL IVPB", "potassium chloride"),
+        ("potassium chloride 20 mEq in sodium chloride 0.9 % 250 mL IVPB", "potassium chloride"),
+        ("leucovorin calcium 700 mg in D5W 250 mL chemo infusion", "leucovorin"),
+        ("methotrexate (PF) 15 mg intrathecal", "methotrexate"),
+        ("doxorubicin HCl pegylated liposomal", "doxorubicin liposomal"),
+        ("DOXOrubicin (DOXIL) 80 mg in D5W", "doxorubicin liposomal"),
+        ("nivolumab-hyaluronidase-nvhy", "nivolumab"),
+        ("pertuzumab-trastuzumab-hyaluronidase-zzxf (PHESGO) 10 mL", "pertuzumab, trastuzumab and hyaluronidase"),
+        ("goserelin (ZOLADEX) implant 3.6 mg", "goserelin"),
+        ("alteplase (CATHFLO ACTIVASE) injection 2 mg", "alteplase for catheter clearance"),
+        ("alteplase (ACTIVASE) 100 mg", "alteplase"),
+        ("iohexol (OMNIPAQUE) 350 mg iodine/mL injection 100 mL", "iohexol"),
+        ("Isovue-370", "iopamidol"),
+        ("technetium Tc 99m sestamibi", "technetium tc-99m"),
+        ("pneumococcal 20-valent conj vaccine (PREVNAR 20)", "pneumococcal vaccine"),
+        ("FLU VACC TS2025-26(65YR UP)-PF 180 MCG/0.5 ML IM SYRINGE", "influenza vaccine"),
+        ("TETANUS-DIPHTH-ACELL PERTUSSIS 5-2.5-18.5 LF-MCG/0.5 IM SUSP", "vaccine"),
+        ("tetanus immune globulin (HYPERTET S/D) 250 unit", "tetanus immune globulin"),
+        ("Red Blood Cells Leukocytes Reduced Irradiated", "red blood cells"),
+        ("SODIUM CHLORIDE 0.9% INJ,SOLN", "sodium chloride 0.9%"),
+        ("0.45% NaCl 1000 mL", "sodium chloride 0.45%"),
+        ("NS at 125 mL/hr", "sodium chloride 0.9%"),
+        ("DEXTROSE 5 % AND 0.45 % NACL IV SOLN", "dextrose 5% and sodium chloride 0.45%"),
+        ("DEXTROSE-SODIUM CHLORIDE 5-0.9 % IV SOLN", "dextrose 5% and sodium chloride 0.9%"),
+        ("5% dextrose in 0.45% sodium chloride", "dextrose 5% and sodium chloride 0.45%"),
+        ("D5-1/2NS + KCl 20 mEq/L 1000 mL", "dextrose 5%, sodium chloride 0.45% and potassium chloride"),
+        (
+            "KCL IN DEXTROSE-NACL 20-5-0.45 MEQ/L-%-% IV SOLN",
+            "dextrose 5%, sodium chloride 0.45% and potassium chloride",
+        ),
+        ("POTASSIUM CHLORIDE IN NACL 20-0.9 MEQ/L-% IV SOLN", "sodium chloride 0.9% and potassium chloride"),
+        ("potassium chloride 40 mEq in NS 1000 mL", "sodium chloride 0.9% and potassium chloride"),
+        ("D10W 500 mL", "dextrose 10%"),
+        ("sodium chloride 5% 500 mL", "sodium chloride 3%"),
+        ("sodium chloride 0.9 % (flush) injection 10 mL", "saline flush"),
+        ("BD POSIFLUSH NORMAL SALINE 0.9 % INJ SOLN", "saline flush"),
+        ("heparin, porcine (PF) 100 unit/mL flush", "heparin flush"),
+    ],
+)
+def test_a_name_as_an_order_has_it_is_known_by_its_ingredient(name, ingredient):
+    product = BUILT_IN.find(named(name))
+    assert product is not None
+    assert product.ingredient == ingredient
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sodium chloride 4%",
+        "sodium chloride 0.9 % irrigation 1000 mL",
+        "sterile water for injection",
+        "dextrose 5% in water (D5W) with heparin",
+        "D5W with sodium bicarbonate 150 mEq",
+        "unheard-of (hyaluronidase)",
+        "unheard-of (in NS)",
+        "platelet additive",
+    ],
+)
+def test_a_name_with_other_parts_is_not_taken_for_one_of_them(name):
+    assert BUILT_IN.find(named(name)) is None
+
+
+def test_a_site_s_fluid_is_found_in_any_spelling():
+    site = BUILT_IN.with_site_rows(f"{HEAD}\n9,L,NS 1 L,therapeutic\n", "f.csv")
+    assert site.find(named("SODIUM CHLORIDE 0.9 % IV SOLN")).drug_class is DrugClass.THERAPEUTIC
 
 
 @pytest.mark.parametrize(
