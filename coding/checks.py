@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from coding.bags import Bag, put_together
 from coding.dates import instant, local_date, moment_of
-from coding.devices import is_portable_pump
+from coding.devices import starts_pump
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, Encounter, Method, Route
 from coding.identify import identity_of, identity_of_mix
@@ -208,8 +208,11 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
     start = stretches[0][0] if stretches else instant(start_time) if start_time else 0
     stop = stretches[-1][1] if stretches else start
     is_cut = start < presence.opens or presence.closes < stop
-    if start_time and is_cut and not is_portable_pump(administration):  # that one leaves with the patient
-        kept, kinds = inside(stretches, start, stop, presence)
+    if start_time and is_cut:
+        if starts_pump(administration, identity.family, stretches, rules, is_office=record.is_office):
+            kept, kinds = stretches, inside((), start, start, presence)[1]  # it leaves with the patient
+        else:
+            kept, kinds = inside(stretches, start, stop, presence)
         if "INPATIENT" in kinds:
             return Note("INPATIENT", ids)
         flags, stretches = (*flags, *kinds), kept
