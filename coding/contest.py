@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from coding import hydration, modifiers
 from coding.claim import Family
 from coding.encounter import Encounter
-from coding.initial import Initial, choose_initial, contest_key
+from coding.initial import Initial, choose_initial, contest_key, for_reason
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
 from coding.published import Tables
@@ -59,7 +59,7 @@ def code_sites(
     if len(sites) == 1:
         drafts, notes = _code_site(sites[0], claim, concurrent)
         return drafts, sites[0].notes + notes
-    sites = _in_order(sites, claim)
+    sites = _in_order(_by_reason(sites, claim), claim)
     unsupported = {site.name for site in sites[1:] if not _is_needed(site, sites[0])}
     if unsupported and claim.policy.second_site == "downgrade":
         moved = _moved(by_site, unsupported, sites[0].name)
@@ -95,14 +95,13 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
     if fluids:
         taken = [*hydration.time_taken(drugs, claim.policy), *running.get(name, ())]
         if len(by_site) > 1:
-            fluids, notes, unavailable = _beside_others(fluids, _elsewhere(name, by_site), claim.policy)
+            fluids, notes, unavailable = _beside_others(fluids, Covered(taken), _elsewhere(name, by_site), claim.policy)
             taken += unavailable
         if beside := [one for at, runs in running.items() if at != name for one in runs]:
             fluids = _flagged_beside(fluids, Covered(beside))
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more
-    elsewhere = [service for at, services in by_site.items() if at != name for service in services]
-    initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy, elsewhere)
+    initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy)
     return Site(name, drugs, fluids, notes, initial)
 
 
@@ -119,11 +118,14 @@ def _elsewhere(name: str, by_site: Mapping[str, list[Service]]) -> list[tuple[in
 
 
 def _beside_others(
-    fluids: list[Service], elsewhere: list[tuple[int, int]], policy: Policy
+    fluids: list[Service], taken: Covered, elsewhere: list[tuple[int, int]], policy: Policy
 ) -> tuple[list[Service], list[Note], list[tuple[int, int]]]:
-    """Return the fluids that may be hydration though a drug runs elsewhere, notes, and time they cannot have."""
+    """Return the fluids that may be hydration though a drug runs elsewhere, notes, and time they cannot have.
+
+    Only time that is not taken at their own site matters: no other is theirs to bill.
+    """
     running = Covered(elsewhere)
-    beside = [fluid for fluid in fluids if running.touches(fluid.stretches)]
+    beside = [fluid for fluid in fluids if running.touches(taken.left_of(fluid.stretches))]
     notes = [Note("HYD_SEPARATE_SITE", fluid.ids) for fluid in beside]
     if policy.hyd_separate_site == "not_billed":
         return [fluid for fluid in fluids if fluid not in beside], notes, []
@@ -135,6 +137,23 @@ def _flagged_beside(fluids: list[Service], running: Covered) -> list[Service]:
     return [
         replace(fluid, flags=(*fluid.flags, "HYD_SEPARATE_SITE")) if running.touches(fluid.stretches) else fluid
         for fluid in fluids
+    ]
+
+
+def _by_reason(sites: list[Site], claim: Claim) -> list[Site]:
+    """Return the sites; where a visit's reason is the first service of one, the others need none of their own."""
+    wanted = claim.encounter.primary_reason_administration_id
+    if not (claim.is_office and wanted):
+        return sites
+    others = {site.name for site in sites if for_reason([*site.drugs, *site.fluids], wanted) is None}
+    if len(others) == len(sites):
+        return sites
+    policy, encounter = claim.policy, claim.encounter
+    return [
+        replace(site, initial=choose_initial([*site.drugs, *site.fluids], encounter, policy, is_elsewhere=True))
+        if site.name in others
+        else site
+        for site in sites
     ]
 
 

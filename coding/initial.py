@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -62,23 +62,23 @@ ORDERS = {"first_start": _first_start, "resource_rank_first": _resource_rank_fir
 
 
 def choose_initial(
-    candidates: Sequence[Service], encounter: Encounter, policy: Policy, elsewhere: Iterable[Service] = ()
+    candidates: Sequence[Service], encounter: Encounter, policy: Policy, *, is_elsewhere: bool = False
 ) -> Initial | None:
     """Return the initial service among a site's candidates; None when there are none.
 
     A hospital's follows the order of ranks, whatever the clock says. A practitioner's is what the visit was for, when
-    the clinic says so. Source: CMS Pub. 100-04, ch. 4, sec. 230.2 and ch. 12, sec. 30.5.
+    the clinic says so; where that is the initial service of another site, this one follows the ranks too.
+    Source: CMS Pub. 100-04, ch. 4, sec. 230.2 and ch. 12, sec. 30.5.
     """
     if not candidates:
         return None
     ranked = sorted(candidates, key=contest_key(policy))
-    if encounter.setting is Setting.FACILITY:
+    if encounter.setting is Setting.FACILITY or is_elsewhere:
         return Initial(ranked[0], (_by_rank(ranked, policy),), ())
     wanted = encounter.primary_reason_administration_id
-    reason = _for_reason(_first_ones(candidates), wanted)
+    reason = for_reason(candidates, wanted)
     if reason is None:
-        is_unusable = bool(wanted) and _for_reason(elsewhere, wanted) is None
-        return _assumed(ranked, policy, is_unusable=is_unusable)
+        return _assumed(ranked, policy, is_unusable=bool(wanted))
     if reason.family is Family.HYDRATION and policy.pro_hyd_primary == "rank_override" and reason is not ranked[0]:
         return Initial(ranked[0], (policy.wording["INITIAL_OVERRIDE"].say(),), ())
     return Initial(reason, (policy.wording["INITIAL_REASON"].say(),), ())
@@ -114,11 +114,11 @@ def _first_ones(candidates: Sequence[Service]) -> list[Service]:
     return [one for one in candidates if one.technique is INFUSION or one.ingredient not in infused]
 
 
-def _for_reason(candidates: Iterable[Service], administration_id: str) -> Service | None:
-    """Return the candidate that the visit was for."""
+def for_reason(candidates: Sequence[Service], administration_id: str) -> Service | None:
+    """Return the candidate that the visit was for and that has a code of a first service."""
     if not administration_id:
         return None
-    return next((service for service in candidates if administration_id in service.ids), None)
+    return next((service for service in _first_ones(candidates) if administration_id in service.ids), None)
 
 
 def _assumed(ranked: Sequence[Service], policy: Policy, *, is_unusable: bool) -> Initial:
