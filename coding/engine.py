@@ -52,9 +52,10 @@ def code_encounter(
     record = Record(policy, claim.rules, presence, claim.is_office)
     given, notes = screen(encounter, formulary, record)
     drafts, more = _drafts(with_sites(given), claim)
-    drafts, part_of = without_company(dated(drafts, claim.rules, policy, presence.zone))
+    drafts, too_short = dated(drafts, claim.rules, policy, presence.zone)
+    drafts, part_of = without_company(drafts)
     drafts, cut = _edited(drafts, claim, day)
-    sheet = Sheet(drafts, notes + more + part_of + cut + remarks)
+    sheet = Sheet(drafts, notes + more + too_short + part_of + cut + remarks)
     if encounter.orders:
         sheet = sheet._replace(findings=missed.orders(sheet.drafts, day, formulary, claim))
     if policy.drug_lines != "off" and (formulary.has_billing or tables.has_packages):
@@ -87,7 +88,7 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     bench = Bench(claim, [], [])
     if outside:
         standalone.code_standalone(outside, bench)
-        drafts = modifiers.of_skin_infusion(drafts + bench.drafts, rules, policy)
+        drafts = drafts + modifiers.of_skin_infusion(bench.drafts, drafts, rules, policy)
     notes = notes + left_out + pumped + more + dropped + silent + bench.notes + _unsaid(services, drafts)
     return drafts + proposed, notes
 

@@ -54,11 +54,10 @@ def of_stopped(drafts: list[Draft], policy: Policy) -> list[Draft]:
     ]
 
 
-def of_skin_infusion(drafts: list[Draft], rules: Rules, policy: Policy) -> list[Draft]:
+def of_skin_infusion(drafts: list[Draft], by_vein: list[Draft], rules: Rules, policy: Policy) -> list[Draft]:
     """Return the drafts; an infusion under the skin beside an initial service by vein carries the site's modifier."""
     skin = rules.subcutaneous.initial_code
-    codes = {draft.code for draft in drafts if draft.role is Role.INITIAL}
-    if skin not in codes or len(codes) == 1:
+    if all(draft.role is not Role.INITIAL for draft in by_vein):
         return drafts
     modifiers, flag = (policy.site_modifier,), "SKIN_BESIDE_VEIN"
     return [

@@ -54,7 +54,7 @@ def service_codes(
     given = Given(one, ("",), identity, identity.family, _stretches(one, identity, claim), 0, None, None, site, ())
     if excluded(one, identity, claim.policy) or identity.drug_class in BY_CLASS or has_own_code(given):
         return ()
-    if is_skin_infusion(given):
+    if is_skin_infusion(given, claim.policy):
         return _skin_infusion(given, claim)
     if one.route in INTO_TISSUE:
         return (CodeAtStake(injection_code(given, claim)[0], 1),)

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from coding.claim import Family, Role
 from coding.dates import date_at, midnight_after
+from coding.findings import without_line
 from coding.hours import additional_hours, all_hours
 from coding.policy import Policy
 from coding.rules import ChemotherapyRules, HydrationRules, Rules, SubcutaneousRules, TherapeuticRules
-from coding.services import Draft
+from coding.services import Draft, Note
 from coding.stretches import minutes_of, moment_after, within
 
 
@@ -23,23 +24,28 @@ def _end_of(day: date, zone: tzinfo) -> int:
     return midnight_after(day, zone)
 
 
-def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | None) -> list[Draft]:
-    """Return the drafts with their dates; one that spans midnight becomes one draft per date.
+def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | None) -> tuple[list[Draft], list[Note]]:
+    """Return the drafts with their dates, and notes; one that spans midnight becomes one draft per date.
 
     Source: CMS Transmittal 1702: a line has the date on which the service was provided.
     """
     if policy.midnight_units == "start_date_all":
-        return list(drafts)
+        return list(drafts), []
     by_date: list[Draft] = []
+    notes: list[Note] = []
     for draft in drafts:
         place = zone or _offset(draft) if draft.counted else None
         if place is None or draft.counted[-1][1] <= _end_of(draft.service_date, place):
             by_date.append(draft)
         elif policy.midnight_units == "split_by_calendar_day":
-            by_date += [] if draft.first_minute else _counted_by_day(draft, rules, policy, place)
+            parts = [] if draft.first_minute else _counted_by_day(draft, rules, policy, place)
+            if not (parts or draft.first_minute):
+                kinds = ("DATE_BELOW_MINIMUM", *draft.service.flags, *draft.flags)
+                notes += [Note(kind, draft.service.ids) for kind in without_line(kinds)]
+            by_date += parts
         else:
             by_date += _by_start_of_unit(draft, place)
-    return by_date
+    return by_date, notes
 
 
 def _offset(draft: Draft) -> tzinfo | None:

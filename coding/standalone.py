@@ -11,6 +11,7 @@ from coding.drugs import DrugClass
 from coding.encounter import Route
 from coding.findings import is_holding
 from coding.neighbours import blood, draws, flushes, has_own_code, own_codes, vaccines
+from coding.policy import Policy
 from coding.pumps import arteries, cavities, pumps
 from coding.rules import Rules
 from coding.services import Given
@@ -59,14 +60,14 @@ def code_standalone(given: Iterable[Given], bench: Bench) -> None:
         if one.flags and is_holding(one.flags):
             held.append(one)
         else:
-            by_step.setdefault(_step(one), []).append(one)
+            by_step.setdefault(_step(one, bench.policy), []).append(one)
     for step, ones in by_step.items():
         step(ones, bench)
     for one in held:
-        _step(one)([one], bench)
+        _step(one, bench.policy)([one], bench)
 
 
-def _step(one: Given) -> Step:
+def _step(one: Given, policy: Policy) -> Step:
     """Return the step that codes an administration: by its class, else by a code of its own, else by its route."""
     if step := BY_CLASS.get(one.identity.drug_class):
         return step
@@ -74,6 +75,6 @@ def _step(one: Given) -> Step:
         return draws
     if has_own_code(one):
         return own_codes
-    if is_skin_infusion(one):
+    if is_skin_infusion(one, policy):
         return skin_infusions
     return BY_ROUTE.get(one.administration.route, cavities)

@@ -10,6 +10,7 @@ from coding.dates import MINUTE
 from coding.devices import is_on_body_injector
 from coding.drugs import DrugClass
 from coding.encounter import Device, Method, Route
+from coding.policy import Policy
 from coding.services import Given
 from coding.stretches import minutes_of
 
@@ -20,8 +21,10 @@ def injections(ones: list[Given], bench: Bench) -> None:
     hormonal: set[object] = set()
     for one in ones:
         ingredient = one.identity.ingredient
-        is_part = one.family is not Family.CHEMOTHERAPY and _is_part(one, last.get(ingredient), bench)
-        last[ingredient] = one.start
+        is_part = False
+        if not is_on_body_injector(one.administration):  # that one is applied besides
+            is_part = one.family is not Family.CHEMOTHERAPY and _is_part(one, last.get(ingredient), bench)
+            last[ingredient] = one.start
         if one.identity.drug_class is DrugClass.HORMONAL_ANTINEOPLASTIC and bench.policy.hormonal_injections == "once":
             if (ingredient, one.start_date) in hormonal:
                 bench.leave("HORMONAL_SECOND_INJECTION", [one])
@@ -57,10 +60,17 @@ def injection_code(one: Given, claim: Claim) -> tuple[str, str]:
     return by_class.get(one.identity.drug_class, (therapeutic.injection_code, "INJECTION"))
 
 
-def is_skin_infusion(one: Given) -> bool:
-    """Say whether a drug ran under the skin: by pump, as an infusion, or for longer than an injection takes."""
+def is_skin_infusion(one: Given, policy: Policy) -> bool:
+    """Say whether a drug ran under the skin: by pump, as an infusion, or for longer than an injection takes.
+
+    Chemotherapy has one code there, however long it takes; a biologic when the payer injects it as chemotherapy.
+    """
     record = one.administration
-    if record.route is not Route.SUBCUTANEOUS or one.family is Family.CHEMOTHERAPY or is_on_body_injector(record):
+    if record.route is not Route.SUBCUTANEOUS or is_on_body_injector(record):
+        return False
+    is_biologic = one.identity.drug_class is DrugClass.COMPLEX_BIOLOGIC
+    as_therapeutic = is_biologic and policy.complex_biologic_injection == "therapeutic"
+    if one.family is Family.CHEMOTHERAPY and not as_therapeutic:
         return False
     ran = bool(one.stretches) and record.method is Method.UNKNOWN
     return record.device is Device.PUMP or record.method is Method.INFUSION or ran
