@@ -29,14 +29,14 @@ def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | 
 
     Source: CMS Transmittal 1702: a line has the date on which the service was provided.
     """
-    if policy.midnight_units == "start_date_all":
-        return list(drafts), []
     by_date: list[Draft] = []
     notes: list[Note] = []
     for draft in drafts:
         place = zone or _offset(draft) if draft.counted else None
         if place is None or draft.counted[-1][1] <= _end_of(draft.service_date, place):
             by_date.append(draft)
+        elif policy.midnight_units == "start_date_all":
+            by_date.append(replace(draft, reasons=(*draft.reasons, policy.wording["MIDNIGHT_START"].say())))
         elif policy.midnight_units == "split_by_calendar_day":
             parts = [] if draft.first_minute else _counted_by_day(draft, rules, policy, place)
             if not (parts or draft.first_minute):
@@ -44,7 +44,7 @@ def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | 
                 notes += [Note(kind, draft.service.ids) for kind in without_line(kinds)]
             by_date += parts
         else:
-            by_date += _by_start_of_unit(draft, place)
+            by_date += _by_start_of_unit(draft, policy, place)
     return by_date, notes
 
 
@@ -54,13 +54,17 @@ def _offset(draft: Draft) -> tzinfo | None:
     return start_time.tzinfo if start_time else None
 
 
-def _by_start_of_unit(draft: Draft, zone: tzinfo) -> list[Draft]:
+def _by_start_of_unit(draft: Draft, policy: Policy, zone: tzinfo) -> list[Draft]:
     """Return a draft with each unit on the date on which its hour begins."""
     units: dict[date, int] = {}
     for unit in range(draft.units):
         day = date_at(moment_after(draft.counted, draft.first_minute + unit * 60), zone)
         units[day] = units.get(day, 0) + 1
-    return [replace(draft, service_date=day, units=count) for day, count in units.items()]
+    say = policy.wording["MIDNIGHT_UNITS"].say
+    return [
+        replace(draft, service_date=day, units=count, reasons=(*draft.reasons, say(units=count, whole=draft.units)))
+        for day, count in units.items()
+    ]
 
 
 def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) -> list[Draft]:
@@ -78,7 +82,8 @@ def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) ->
         day = date_at(at, zone)
         ends = min(_end_of(day, zone), first.counted[-1][1])
         minutes = minutes_of(within(first.counted, at, ends))
-        of_day = replace(first, service_date=day, minutes=minutes)
+        reason = policy.wording["MIDNIGHT_SPLIT"].say(minutes=minutes, whole=first.minutes)
+        of_day = replace(first, service_date=day, minutes=minutes, reasons=(*first.reasons, reason))
         hours = all_hours(minutes, more)
         if not has_first and minutes >= family.initial_minutes_min:
             parts.append(of_day)

@@ -84,6 +84,7 @@ class Scenario:
             "mods": ",".join(line.modifiers),
             "of": ",".join(line.administration_ids),
             "status": line.status.value,
+            "last": line.reasons[-1].rule,
             **billed(line),
         }
         word = "hold" if line.status is Status.HOLD else "line"
