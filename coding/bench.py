@@ -18,7 +18,6 @@ from coding.policy import Policy
 from coding.rules import Rules
 from coding.runs import joined_runs
 from coding.services import Draft, Given, Note, Service, Technique
-from coding.stretches import minutes_of
 from coding.technique import is_on_edge
 from coding.times import BY_HAND
 
@@ -87,7 +86,7 @@ def edged(one: Given, least: int, more: int | None = None) -> Given:
         least: the fewest minutes that count as one.
         more: the fewest minutes past a full hour that make one more; None where its hours are not reported.
     """
-    minutes = minutes_of(one.stretches)
+    minutes = one.minutes
     on_edge = minutes in (least - 1, least) if more is None else is_on_edge(minutes, least, more)
     if one.administration.method in BY_HAND or not on_edge:
         return one
@@ -112,7 +111,7 @@ def service_of(one: Given, technique: Technique, encounter: Encounter, zone: tzi
         one.stretches,
         one.start,
         one.stretches[-1][1] if one.stretches else one.start,
-        minutes_of(one.stretches),
+        one.minutes,
         day,
         0,
         one.identity.resource_rank,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 
@@ -21,6 +21,7 @@ from coding.pump_times import units_differ
 from coding.rules import Limits, Rules, read_toml
 from coding.services import Given, Identity, Note
 from coding.sites import site_key
+from coding.stretches import minutes_of
 from coding.times import running_time
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
@@ -67,16 +68,17 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
     given: list[Given] = []
     notes: list[Note] = []
     whole = _of_whole_encounter(encounter, record)
-    kept: list[Administration] = []
-    for administration in sorted(encounter.administrations, key=BY_ID):
-        if whole or administration.completion is NOT_GIVEN:
-            notes.append(Note(whole or "NOT_GIVEN", (administration.administration_id,)))
+    bags: list[Bag] = []
+    orders: list[str] = []
+    for one in sorted(encounter.administrations, key=BY_ID):
+        if whole or one.completion is NOT_GIVEN:
+            notes.append(Note(whole or "NOT_GIVEN", (one.administration_id,)))
         else:
-            kept.append(administration)
-    bags: list[Bag] = [(one, (one.administration_id,)) for one in kept]
-    orders = [one.order_number for one in kept if one.order_number]
+            bags.append((one, (one.administration_id,)))
+            orders.append(one.order_number)
+    orders = [*filter(None, orders)]
     if len(set(orders)) < len(orders):
-        kept, repeated = _without_duplicates(kept)
+        kept, repeated = _without_duplicates([one for one, _ in bags])
         notes += [Note("EXACT_DUPLICATE", (one.administration_id,)) for one in repeated]
         bags = put_together(kept)
     sedation: list[Administration] = []
@@ -92,11 +94,11 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
             if kind == "PART_OF_SEDATION":
                 sedation.append(administration)
             continue
-        one = _timed(administration, ids, identity, record)
-        if isinstance(one, Note):
-            notes.append(one)
+        timed = _timed(administration, ids, identity, record)
+        if isinstance(timed, Note):
+            notes.append(timed)
         else:
-            given.append(one)
+            given.append(timed)
     return beside_sedation(given, sedation, record.rules.limits) if sedation else given, notes
 
 
@@ -205,8 +207,10 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
     ):
         flags = (*flags, "TIME_SOURCE_CONFLICT")
     start_time = administration.runs[0].start or first_time(administration)
-    start = stretches[0][0] if stretches else instant(start_time) if start_time else 0
-    stop = stretches[-1][1] if stretches else start
+    start = stop = stretches[0][0] if stretches else instant(start_time) if start_time else 0
+    minutes = 0
+    if stretches:
+        stop, minutes = stretches[-1][1], minutes_of(stretches)
     is_cut = start < presence.opens or presence.closes < stop
     if start_time and is_cut:
         if starts_pump(administration, identity.family, stretches, rules, is_office=record.is_office):
@@ -215,13 +219,15 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
             kept, kinds = inside(stretches, start, stop, presence)
         if "INPATIENT" in kinds:
             return Note("INPATIENT", ids)
-        flags, stretches = (*flags, *kinds), kept
+        flags, stretches, minutes = (*flags, *kinds), kept, minutes_of(kept)
         if kept and kept[0][0] != start:
             start = kept[0][0]
             start_time = moment_of(start, start_time.tzinfo)
     day = local_date(start_time, presence.zone) if start_time else None
     site = site_key(administration.access_site)
-    return Given(administration, ids, identity, identity.family, stretches, start, start_time, day, site, flags)
+    return Given(
+        administration, ids, identity, identity.family, stretches, minutes, start, start_time, day, site, flags
+    )
 
 
 def first_time(administration: Administration) -> datetime | None:
@@ -242,7 +248,7 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
         flags.append("MODE_TIME_CONFLICT")
     last, charted_at, order_text = administration.runs[-1], administration.charted_at, administration.order_text
     event = last.stop or last.start
-    if charted_at and event and charted_at - event > _length_of(record.rules.limits.late_entry_minutes):
+    if charted_at and event and charted_at - event > record.rules.late_entry:
         flags.append("LATE_ENTRY")
     if administration.stop_source == "pump" and last.stop and record.policy.time_source != "pump":
         flags.append("STOP_FROM_PUMP")
@@ -258,12 +264,6 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
 def _ran(administration: Administration) -> bool:
     """Say whether the record has a rate or an infusion."""
     return administration.rate_ml_per_hour is not None or administration.method is Method.INFUSION
-
-
-@lru_cache
-def _length_of(minutes: int) -> timedelta:
-    """Return so many minutes."""
-    return timedelta(minutes=minutes)
 
 
 def _of_fluid(administration: Administration, limits: Limits) -> list[str]:

@@ -97,7 +97,7 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
         if len(by_site) > 1:
             fluids, notes, unavailable = _beside_others(fluids, Covered(taken), _elsewhere(name, by_site), claim.policy)
             taken += unavailable
-        if beside := [one for at, runs in running.items() if at != name for one in runs]:
+        if running and (beside := [one for at, runs in running.items() if at != name for one in runs]):
             fluids = _flagged_beside(fluids, Covered(beside))
         fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
         notes += more

@@ -20,9 +20,15 @@ def _named_devices(name: str) -> frozenset[Device]:
     return frozenset(device for device in NAMED if any(word in text for word in words[device.value]))
 
 
+@lru_cache(maxsize=65536)
+def _names_pump(name: str) -> bool:
+    """Say whether a product's name has a word for a pump that the patient carries."""
+    return not CARRIED.isdisjoint(_named_devices(name))
+
+
 def is_portable_pump(administration: Administration) -> bool:
     """Say whether it ran on a pump that the patient carries, by device or by the product's wording."""
-    return administration.device in CARRIED or not CARRIED.isdisjoint(_named_devices(administration.drug.name))
+    return administration.device in CARRIED or _names_pump(administration.drug.name)
 
 
 def is_implanted_pump(administration: Administration) -> bool:

@@ -59,7 +59,7 @@ def proposed_units(drafts: Iterable[Draft]) -> Units:
     """Return the units proposed of each code on each date."""
     units: Units = {}
     for draft in drafts:
-        if is_proposed(draft):
+        if not (draft.flags or draft.service.flags) or is_proposed(draft):
             code, of_day = draft.code, units.setdefault(draft.service_date, {})
             of_day[code] = of_day.get(code, 0) + draft.units
     return units

@@ -70,7 +70,7 @@ class PatientStatus(StrEnum):
     INPATIENT = "inpatient"
 
 
-class Drug(Struct, frozen=True, gc=False):
+class Drug(Struct, frozen=True, gc=False, cache_hash=True):
     """A drug as the record names it."""
 
     code: str

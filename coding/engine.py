@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from itertools import chain
 
+from msgspec.structs import replace
+
 from coding import adjust, edits, held, lines, missed, modifiers, standalone
 from coding.bench import Bench
 from coding.billed_drugs import billed_drugs
@@ -49,7 +51,7 @@ def code_encounter(
         return lines.finish(encounter, Sheet([], untimed + remarks), policy, rules_version())
     is_office, tables = encounter.setting is Setting.PROFESSIONAL, tables or builtin_tables()
     claim = Claim(encounter, rules_on(day), policy, presence.zone, is_office, tables)
-    record = Record(policy, claim.rules, presence, claim.is_office)
+    record = Record(policy, claim.rules, presence, is_office)
     given, notes = screen(encounter, formulary, record)
     drafts, more = _drafts(with_sites(given), claim)
     drafts, too_short = dated(drafts, claim.rules, policy, presence.zone)
@@ -57,7 +59,7 @@ def code_encounter(
     drafts, cut = _edited(drafts, claim, day)
     sheet = Sheet(drafts, notes + more + too_short + part_of + cut + remarks)
     if encounter.orders:
-        sheet = sheet._replace(findings=missed.orders(sheet.drafts, day, formulary, claim))
+        sheet = replace(sheet, findings=missed.orders(sheet.drafts, day, formulary, claim))
     if policy.drug_lines != "off" and (formulary.has_billing or tables.has_packages):
         sheet = _with_drugs(sheet, encounter, formulary, claim, presence)
     return lines.finish(encounter, sheet, policy, tables.version_on(day, encounter.setting))
@@ -68,16 +70,13 @@ def _with_drugs(sheet: Sheet, encounter: Encounter, formulary: Formulary, claim:
     billed = billed_drugs(encounter, sheet.notes, claim, presence, formulary)
     drugs, untold = drug_lines(billed, claim)
     at_stake = [*untold, *missed.charges(billed, sheet.drafts, drugs, claim)]
-    return sheet._replace(drugs=drugs_of_department(drugs, claim), at_stake=at_stake)
+    return replace(sheet, drugs=drugs_of_department(drugs, claim), at_stake=at_stake)
 
 
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return what the administrations come to, before dates and edits."""
-    rules, policy, is_office = claim.rules, claim.policy, claim.is_office
-    by_vein: list[Given] = []
-    outside: list[Given] = []
-    for one in given:
-        (by_vein if standalone.is_by_vein(one, rules, is_office=is_office) else outside).append(one)
+    rules, policy = claim.rules, claim.policy
+    by_vein, outside = standalone.parted(given, rules, is_office=claim.is_office)
     services, held_back, notes = services_by_vein(by_vein, rules, policy)
     contestants, left_out = adjust.around_transfusion(services, outside, policy)
     contestants, pumped = adjust.around_pump(contestants, outside, claim)
@@ -85,12 +84,11 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
     drafts = modifiers.of_stopped(modifiers.of_hydration(drafts, policy), policy)
     proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim) if held_back else ([], [])
-    bench = Bench(claim, [], [])
     if outside:
+        bench = Bench(claim, [], [])
         standalone.code_standalone(outside, bench)
-        drafts = drafts + modifiers.of_skin_infusion(bench.drafts, drafts, rules, policy)
-    notes = notes + left_out + pumped + more + dropped + silent + bench.notes + _unsaid(services, drafts)
-    return drafts + proposed, notes
+        drafts, silent = drafts + modifiers.of_skin_infusion(bench.drafts, drafts, rules, policy), silent + bench.notes
+    return drafts + proposed, [*notes, *left_out, *pumped, *more, *dropped, *silent, *_unsaid(services, drafts)]
 
 
 def _contest(services: list[Service], running: Running, claim: Claim) -> tuple[list[Draft], list[Note]]:

@@ -13,8 +13,6 @@ from coding.hours import additional_hours, all_hours, repeat_hours
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique
-from coding.stretches import minutes_of
-from coding.technique import rank_of
 from coding.times import BY_HAND
 
 Code = tuple[str, int, Role]  # code, units, role
@@ -63,9 +61,9 @@ def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[li
 
 def _place(one: Given, rules: Rules) -> tuple[object, ...]:
     """Return what orders the held: as they would contest for the initial service."""
-    minutes = 0 if _is_push(one, rules) else minutes_of(one.stretches)
-    technique = Technique.PUSH if _is_push(one, rules) else Technique.INFUSION
-    return (rank_of(one.family, technique, rules), -minutes, one.start, one.ids)
+    if _is_push(one, rules):
+        return (rules.push_ranks[one.family], 0, one.start, one.ids)
+    return (rules.infusion_ranks[one.family], -one.minutes, one.start, one.ids)
 
 
 def _is_push(one: Given, rules: Rules) -> bool:
@@ -73,13 +71,13 @@ def _is_push(one: Given, rules: Rules) -> bool:
     if one.family is Family.HYDRATION:
         return False
     least = rules.drugs[one.family].initial_minutes_min
-    return one.administration.method in BY_HAND or minutes_of(one.stretches) < least
+    return one.administration.method in BY_HAND or one.minutes < least
 
 
 def codes_of(one: Given, standing: Standing, claim: Claim) -> list[Code]:
     """Return codes and units that an administration would come to beside what stands."""
     rules, policy = claim.rules, claim.policy
-    has_initial, minutes = one.site in standing.with_initial, minutes_of(one.stretches)
+    has_initial, minutes = one.site in standing.with_initial, one.minutes
     if one.family is Family.HYDRATION:
         return _fluid_codes(minutes, rules, policy, has_initial=has_initial)
     family, role = rules.drugs[one.family], Role.SEQUENTIAL if has_initial else Role.INITIAL

@@ -12,14 +12,12 @@ def additional_hours(minutes: int, additional_minutes_min: int) -> int:
 
     Source: CMS Pub. 100-04, ch. 4, sec. 230.2.
     """
-    full_hours, minutes_past = divmod(max(minutes, 60), 60)
-    return full_hours - 1 + (minutes_past >= additional_minutes_min)
+    return minutes // 60 - 1 + (minutes % 60 >= additional_minutes_min) if minutes > 60 else 0
 
 
 def all_hours(minutes: int, additional_minutes_min: int) -> int:
     """Count all hours, when another service is the initial one: each full hour, and the last part when long enough."""
-    full_hours, minutes_past = divmod(minutes, 60)
-    return full_hours + (minutes_past >= additional_minutes_min)
+    return minutes // 60 + (minutes % 60 >= additional_minutes_min)
 
 
 def repeat_hours(minutes: int, initial_minutes_min: int, additional_minutes_min: int) -> int:

@@ -49,7 +49,7 @@ def identity_of(drug: Drug, formulary: Formulary, policy: Policy) -> Identity:
 
     Remembered per policy, since a hospital gives the same drugs again and again.
     """
-    key = (drug.name, drug.code, drug.code_system, formulary)
+    key = (drug, formulary)
     identity = policy.identities.get(key)
     if identity is None:
         identity = _looked_up(drug, formulary, policy)

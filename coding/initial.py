@@ -89,9 +89,9 @@ def _by_rank(ranked: Sequence[Service], policy: Policy) -> Reason:
     if len(ranked) == 1:
         return policy.wording["INITIAL_ALONE"].say()
     rank = ranked[0].rank
-    rivals = sum([one.rank == rank for one in ranked])
-    if rivals == 1:
+    if ranked[1].rank != rank:
         return policy.wording["INITIAL_RANK"].say(rank=rank, count=len(ranked))
+    rivals = sum([one.rank == rank for one in ranked])
     return policy.wording["INITIAL_TIE"].say(rank=rank, rivals=rivals, decided=_decided_by(ranked, policy))
 
 

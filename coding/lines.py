@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,7 +13,7 @@ from coding.encounter import Encounter
 from coding.findings import kind_named, status_of
 from coding.policy import Policy
 from coding.services import Draft, Note
-from coding.short_ids import short_id
+from coding.short_ids import id_of, short_id
 from coding.sites import recorded_names
 from coding.tables import CodeEntry, catalogue
 
@@ -31,12 +30,11 @@ class Told(Struct, frozen=True, gc=False):
     codes: Mapping[str, CodeEntry]
     encounter_id: str
     controls: Controls
-    findings: Mapping[About, str]  # their ids
+    findings: Mapping[About, Finding]
     sites: Mapping[str, str]  # access site: as it was recorded
-    seen: dict[str, int]  # lines alike so far, by what their ids rest on
 
 
-class Sheet(NamedTuple):
+class Sheet(Struct, frozen=True, gc=False):
     """Everything that was worked out of one encounter."""
 
     drafts: list[Draft]
@@ -53,14 +51,13 @@ def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> 
         sheet.drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
-    abouts = [_about(one) if one.flags or one.service.flags else one.shared for one in drafts]
-    stakes = _stakes(drafts, abouts, sheet.notes)
+    abouts, stakes = _stakes(drafts, sheet.notes)
     if sheet.drugs or sheet.at_stake:
         add_stakes(stakes, sheet.drugs, sheet.at_stake)
-    findings = _findings(encounter.encounter_id, stakes, controls)
-    ids = {(finding.kind, finding.administration_ids): finding.finding_id for finding in findings}
-    told = Told(codes, encounter.encounter_id, controls, ids, _sites(drafts, encounter), {})
-    lines = tuple([_line(draft, about, told) for draft, about in zip(drafts, abouts, strict=True)])
+    by_about = _findings(encounter.encounter_id, stakes, controls)
+    findings = tuple(by_about.values())
+    told = Told(codes, encounter.encounter_id, controls, by_about, _sites(drafts, encounter))
+    lines = tuple(_lines(drafts, abouts, told))
     if sheet.drugs:
         lines = with_drugs(lines, [_drug_line(draft, told) for draft in sheet.drugs])
     if sheet.findings:
@@ -91,32 +88,38 @@ def _about(draft: Draft) -> Sequence[About]:
     return [*own, *draft.shared] if draft.shared else own
 
 
-def _line(draft: Draft, about: Sequence[About], told: Told) -> ClaimLine:
-    """Return the claim line of a draft with its findings. Lines alike in everything are told apart by their number."""
-    service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
-    status = status_of(tuple([kind for kind, _ in about])) if about else READY
-    entry, first, ids, site = told.codes[code], service.given[0].administration, service.ids, service.site
-    numbers = f"{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}"
-    content = "\x1f".join((told.encounter_id, numbers, site, code, status, *modifiers, *ids))
-    ordinal = told.seen[content] = told.seen.get(content, 0) + 1
-    return ClaimLine(  # by position: by name it takes three times as long
-        short_id(content if ordinal == 1 else f"{content}\x1e{ordinal}"),
-        status,
-        day,
-        code,
-        entry.code_system,
-        modifiers,
-        draft.units,
-        entry.family,
-        draft.role,
-        first.access_site or told.sites.get(site, site),
-        first.drug,
-        draft.minutes,
-        ids,
-        _controls(ids, told.controls),
-        draft.reasons,
-        tuple([told.findings[one] for one in about]) if about else (),
-    )
+def _lines(drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], told: Told) -> list[ClaimLine]:
+    """Return the claim lines of drafts with their findings. Lines alike in everything are told apart by number."""
+    codes, controls, findings, sites = told.codes, told.controls, told.findings, told.sites
+    alike: dict[str, int] = {}  # lines so far, by what their ids rest on
+    lines: list[ClaimLine] = []
+    for draft, about in zip(drafts, abouts, strict=True):
+        service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
+        status = status_of(tuple([kind for kind, _ in about])) if about else READY
+        entry, first, ids, site = codes[code], service.given[0].administration, service.ids, service.site
+        numbers = f"{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}"
+        content = "\x1f".join((told.encounter_id, numbers, site, code, status, *modifiers, *ids))
+        number = alike[content] = alike.get(content, 0) + 1
+        line = ClaimLine(  # by position: by name it takes nine times as long
+            id_of(content if number == 1 else f"{content}\x1e{number}"),
+            status,
+            day,
+            code,
+            entry.code_system,
+            modifiers,
+            draft.units,
+            entry.family,
+            draft.role,
+            first.access_site or sites.get(site, site),
+            first.drug,
+            draft.minutes,
+            ids,
+            controls[ids[0]] if len(ids) == 1 else _controls(ids, controls),
+            draft.reasons,
+            tuple([findings[one].finding_id for one in about]) if about else (),
+        )
+        lines.append(line)
+    return lines
 
 
 def _drug_line(draft: DrugDraft, told: Told) -> ClaimLine:
@@ -144,7 +147,7 @@ def _drug_line(draft: DrugDraft, told: Told) -> ClaimLine:
         administration_ids=draft.ids,
         message_control_ids=_controls(draft.ids, told.controls),
         reasons=draft.reasons,
-        findings=tuple([told.findings[one] for one in notes]),
+        findings=tuple([told.findings[one].finding_id for one in notes]),
         billed=BilledDrug(
             ndc=draft.ndc,
             ndc_quantity=draft.ndc_quantity,
@@ -190,23 +193,26 @@ def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
 
 
 def _stakes(
-    drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], notes: Iterable[Note]
-) -> dict[About, list[CodeAtStake]]:
-    """Return every finding with the codes that depend on it: those of drafts, and the notes without any."""
+    drafts: Iterable[Draft], notes: Iterable[Note]
+) -> tuple[list[Sequence[About]], dict[About, list[CodeAtStake]]]:
+    """Return the findings of each draft, and every finding, those of notes too, with the codes that depend on it."""
+    abouts: list[Sequence[About]] = []
     stakes: dict[About, list[CodeAtStake]] = {}
-    for draft, about in zip(drafts, abouts, strict=True):
+    for draft in drafts:
+        about = _about(draft) if draft.flags or draft.service.flags else draft.shared
         for one in about:
             stakes.setdefault(one, []).append(CodeAtStake(draft.code, draft.units))
+        abouts.append(about)
     for note in notes:
         stakes.setdefault(note, [])
-    return stakes
+    return abouts, stakes
 
 
 def _findings(
     encounter_id: str, stakes: Mapping[About, Sequence[CodeAtStake]], controls: Controls
-) -> tuple[Finding, ...]:
+) -> dict[About, Finding]:
     """Return one finding per kind and administrations, in order."""
-    return tuple([_finding(encounter_id, about, stakes[about], controls) for about in sorted(stakes)])
+    return {about: _finding(encounter_id, about, stakes[about], controls) for about in sorted(stakes)}
 
 
 def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], controls: Controls) -> Finding:
@@ -219,6 +225,7 @@ def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], c
 
 def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
     """Demand that every administration ends in a line or in a finding."""
-    told: set[str] = set()
-    told.update(*[line.administration_ids for line in coded.lines], *[one.administration_ids for one in coded.findings])
-    assert controls.keys() <= told, f"{len(controls.keys() - told)} administrations end nowhere"
+    untold = controls.keys() - {one for line in coded.lines for one in line.administration_ids}
+    if untold:
+        untold -= {one for finding in coded.findings for one in finding.administration_ids}
+    assert not untold, f"{len(untold)} administrations end nowhere"

@@ -51,7 +51,8 @@ def service_codes(
     identity = mix or identity_of(one.drug, formulary, claim.policy)
     by_vein = [draft for draft in drafts if draft.service.given[0].administration.route in BY_VEIN]
     site = by_vein[0].service.site if by_vein else ""
-    given = Given(one, ("",), identity, identity.family, _stretches(one, identity, claim), 0, None, None, site, ())
+    stretches = _stretches(one, identity, claim)
+    given = Given(one, ("",), identity, identity.family, stretches, minutes_of(stretches), 0, None, None, site, ())
     if excluded(one, identity, claim.policy) or identity.drug_class in BY_CLASS or has_own_code(given):
         return ()
     if is_skin_infusion(given, claim.policy):
@@ -65,7 +66,7 @@ def service_codes(
 
 def _skin_infusion(given: Given, claim: Claim) -> tuple[CodeAtStake, ...]:
     """Return the codes of an infusion under the skin."""
-    rules, minutes = claim.rules.subcutaneous, minutes_of(given.stretches)
+    rules, minutes = claim.rules.subcutaneous, given.minutes
     if minutes < rules.initial_minutes_min:
         return (CodeAtStake(injection_code(given, claim)[0], 1),)
     first, hours = CodeAtStake(rules.initial_code, 1), additional_hours(minutes, rules.additional_minutes_min)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from coding.claim import Family, Reason, Role
+from coding.claim import Family, Role
 from coding.hours import additional_hours, repeat_hours
 from coding.initial import Initial
 from coding.policy import Policy
-from coding.rules import Rules
+from coding.rules import DrugRules, Rules
 from coding.services import Draft, Note, Service, Technique
 from coding.stretches import Covered, Stretches, minutes_of, union
 from coding.technique import is_on_edge
@@ -85,23 +85,21 @@ class InfusionCoder:
         """Return a drug's place: the initial first, then chemotherapy, then the longest, then the first."""
         longest = doses[0] if len(doses) == 1 else min(doses, key=lambda dose: (-dose.minutes, dose.start, dose.ids))
         is_chemotherapy = longest.family is CHEMOTHERAPY
-        order = (0 if self.policy.initial_tiebreak == "first_start" else -longest.minutes, longest.start, longest.ids)
-        return (self._initial_of(doses) is None, not is_chemotherapy, *order)
+        minutes = 0 if self.policy.initial_tiebreak == "first_start" else -longest.minutes
+        return (self._initial_of(doses) is None, not is_chemotherapy, minutes, longest.start, longest.ids)
 
     def _best(self, doses: list[Service]) -> Service:
         """Return the dose with the most minutes that nothing has taken."""
         return min(doses, key=lambda dose: (-minutes_of(self.counted.left_of(dose.stretches)), dose.start, dose.ids))
 
-    def _more(self, service: Service) -> int:
-        """Return the fewest minutes past a full hour that make one more."""
-        return self.policy.additional_hour_min or self.rules.drugs[service.family].additional_minutes_min
-
     def _code_lead(self, lead: Service) -> None:
         """Code the first line of a drug: initial, sequential, concurrent, or included in another."""
-        family = self.rules.drugs[lead.family]
+        family, day = self.rules.drugs[lead.family], lead.start_date
         if self.initial is not None and lead.ids[0] in self.initial_ids:
-            line = Line(family.initial_code, INITIAL, self.initial.reasons, self.initial.flags)
-            self._timed(_first_hour(lead, line, lead.stretches, lead.minutes))
+            reasons, flags, minutes = lead.reasons + self.initial.reasons, self.initial.flags, lead.minutes
+            self._timed(
+                Draft(lead, family.initial_code, 1, INITIAL, day, reasons, flags, (), minutes, lead.stretches), family
+            )
             return
         left = self.counted.left_of(lead.stretches)
         net = minutes_of(left)
@@ -113,26 +111,27 @@ class InfusionCoder:
             self._sequential(lead, left, net)
         elif lead.family is CHEMOTHERAPY:
             reason = self.policy.wording["CHEMO_TOGETHER"].say(net=net, shared=shared, least=family.initial_minutes_min)
-            flags = ("CHEMO_CONCURRENT", "UNLISTED", *edge)
-            line = Line(self.rules.chemotherapy.unlisted_code, CONCURRENT, (reason,), flags)
-            self.drafts.append(_untimed(lead, line))
+            code, flags = self.rules.chemotherapy.unlisted_code, ("CHEMO_CONCURRENT", "UNLISTED", *edge)
+            self.drafts.append(Draft(lead, code, 1, CONCURRENT, day, (*lead.reasons, reason), flags))
         else:
             self._concurrent(lead, shared, net, edge)
 
     def _sequential(self, lead: Service, left: Stretches, net: int) -> None:
         """Code a drug that has enough minutes of its own."""
-        counts_all, shared, more = self.policy.overlap == "gross_sequential", lead.minutes - net, self._more(lead)
-        counted, minutes = (lead.stretches, lead.minutes) if counts_all else (left, net)
-        reasons: tuple[Reason, ...] = (self.policy.wording["SEQUENTIAL"].say(minutes=minutes),)
+        family, shared = self.rules.drugs[lead.family], lead.minutes - net
+        counted, minutes = (lead.stretches, lead.minutes) if self.policy.overlap == "gross_sequential" else (left, net)
+        reasons = (*lead.reasons, self.policy.wording["SEQUENTIAL"].say(minutes=minutes))
         if minutes < lead.minutes:
             reasons = (*reasons, self.policy.wording["SHARED_MINUTES"].say(shared=shared, minutes=minutes))
         flags: tuple[str, ...] = ()
         if shared and lead.family is CHEMOTHERAPY:
             flags = ("CHEMO_CONCURRENT",)
-        if shared and additional_hours(minutes, more) != additional_hours(lead.minutes, more):
-            flags = (*flags, "PARTIAL_OVERLAP")
-        line = Line(self.rules.drugs[lead.family].sequential_code, SEQUENTIAL, reasons, flags)
-        self._timed(_first_hour(lead, line, counted, minutes))
+        if shared:
+            more = self.policy.additional_hour_min or family.additional_minutes_min
+            if additional_hours(minutes, more) != additional_hours(lead.minutes, more):
+                flags = (*flags, "PARTIAL_OVERLAP")
+        code, day = family.sequential_code, lead.start_date
+        self._timed(Draft(lead, code, 1, SEQUENTIAL, day, reasons, flags, (), minutes, counted), family)
 
     def _concurrent(self, lead: Service, shared: int, net: int, edge: tuple[str, ...] = ()) -> None:
         """Code a therapeutic drug that ran beside another; once, then it is included."""
@@ -141,15 +140,15 @@ class InfusionCoder:
         if not self.concurrent.take(lead):
             self.notes += [Note(kind, lead.ids) for kind in ("CONCURRENT_INCLUDED", *flags)]
             return
-        reason = self.policy.wording["CONCURRENT"].say(shared=shared, net=net)
-        line = Line(self.rules.therapeutic.concurrent_code, CONCURRENT, (reason,), flags)
-        self.drafts.append(_untimed(lead, line))
+        reasons = (*lead.reasons, self.policy.wording["CONCURRENT"].say(shared=shared, net=net))
+        code = self.rules.therapeutic.concurrent_code
+        self.drafts.append(Draft(lead, code, 1, CONCURRENT, lead.start_date, reasons, flags))
 
-    def _timed(self, first: Draft) -> None:
+    def _timed(self, first: Draft, family: DrugRules) -> None:
         """Write the first hour and the additional hours of an infusion, and take its minutes."""
-        service, more = first.service, self._more(first.service)
-        family, minutes = self.rules.drugs[service.family], first.minutes
+        service, minutes = first.service, first.minutes
         assert minutes is not None
+        more = self.policy.additional_hour_min or family.additional_minutes_min
         if minutes < service.minutes and is_on_edge(minutes, family.initial_minutes_min, more):
             first = replace(first, flags=(*first.flags, "BOUNDARY_MINUTE"))
         self.counted.add(service.stretches)
@@ -161,45 +160,28 @@ class InfusionCoder:
     def _code_repeat(self, dose: Service) -> None:
         """Code a later dose of a drug that has its lead line. Source: MedLearn 2025-01-13 on CPT 96366."""
         family, how = self.rules.drugs[dose.family], self.policy.same_drug
-        left = self.counted.left_of(dose.stretches)
+        left, more = (
+            self.counted.left_of(dose.stretches),
+            self.policy.additional_hour_min or family.additional_minutes_min,
+        )
         minutes = minutes_of(left)
-        least = self._more(dose) if how == "per_dose_31" else family.initial_minutes_min
-        edge = ("BOUNDARY_MINUTE",) if is_on_edge(minutes, least, self._more(dose)) else ()
+        least = more if how == "per_dose_31" else family.initial_minutes_min
+        edge = ("BOUNDARY_MINUTE",) if is_on_edge(minutes, least, more) else ()
         if minutes < least:
             self.notes += [Note(kind, dose.ids) for kind in ("REPEAT_BELOW_MINIMUM", *edge)]
             return
         self.counted.add(dose.stretches)
-        reasons, flags = (self.policy.wording["REPEAT_DOSE"].say(minutes=minutes),), ("SAME_DRUG_REPEAT", *edge)
+        reasons = (*dose.reasons, self.policy.wording["REPEAT_DOSE"].say(minutes=minutes))
+        flags, day = ("SAME_DRUG_REPEAT", *edge), dose.start_date
         if how == "as_push" and dose.family is Family.THERAPEUTIC:
-            line = Line(self.rules.therapeutic.push_repeat_code, SEQUENTIAL, reasons, flags)
-            self.drafts.append(_untimed(dose, line))
+            code = self.rules.therapeutic.push_repeat_code
+            self.drafts.append(Draft(dose, code, 1, SEQUENTIAL, day, reasons, flags))
         elif how == "sequential":
-            line = Line(family.sequential_code, SEQUENTIAL, reasons, flags)
-            self._timed(_first_hour(dose, line, left, minutes))
+            code = family.sequential_code
+            self._timed(Draft(dose, code, 1, SEQUENTIAL, day, reasons, flags, (), minutes, left), family)
         else:
-            line = Line(family.additional_code, ADDITIONAL_HOUR, reasons, flags)
-            hours = repeat_hours(minutes, family.initial_minutes_min, self._more(dose))
-            self.drafts.append(replace(_first_hour(dose, line, left, minutes), units=hours))
-
-
-class Line(Struct, frozen=True, gc=False):
-    """What a drug's first line is."""
-
-    code: str
-    role: Role
-    reasons: tuple[Reason, ...]
-    flags: tuple[str, ...] = ()
-
-
-def _untimed(service: Service, line: Line) -> Draft:
-    """Return a draft of one unit that no minutes are behind."""
-    return Draft(service, line.code, 1, line.role, service.start_date, service.reasons + line.reasons, line.flags)
-
-
-def _first_hour(service: Service, line: Line, counted: Stretches, minutes: int) -> Draft:
-    """Return the draft of a first hour with the minutes behind it."""
-    reasons, day = service.reasons + line.reasons, service.start_date
-    return Draft(service, line.code, 1, line.role, day, reasons, line.flags, (), minutes, counted)
+            code, hours = family.additional_code, repeat_hours(minutes, family.initial_minutes_min, more)
+            self.drafts.append(Draft(dose, code, hours, ADDITIONAL_HOUR, day, reasons, flags, (), minutes, left))
 
 
 def further_hours(first: Draft, code: str, hours: int, more: int, policy: Policy) -> Draft:

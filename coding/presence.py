@@ -53,7 +53,7 @@ def _inpatient(encounter: Encounter) -> Stretches:
 
 def first_date(encounter: Encounter, zone: tzinfo | None) -> date | None:
     """Return the local date of the first documented time: its rules code the encounter. None when there is no time."""
-    times = [time for one in encounter.administrations for run in one.runs for time in (run.start, run.stop) if time]
+    times = [time for one in encounter.administrations for run in one.runs if (time := run.start or run.stop)]
     first = min(times) if times else encounter.arrived_at
     return local_date(first, zone) if first else None
 

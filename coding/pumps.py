@@ -9,7 +9,6 @@ from coding.devices import is_implanted_pump, starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
 from coding.services import Given
-from coding.stretches import minutes_of
 from coding.times import BY_HAND
 
 
@@ -18,7 +17,7 @@ def pumps(ones: list[Given], bench: Bench) -> None:
     rules = bench.rules.chemotherapy
     on_clinics_pump = bench.policy.prolonged_pump == "G0498"
     for one in _with_own_code(ones, bench):
-        edge = ("BOUNDARY_MINUTE",) if minutes_of(one.stretches) == rules.prolonged_minutes + 1 else ()
+        edge = ("BOUNDARY_MINUTE",) if one.minutes == rules.prolonged_minutes + 1 else ()
         if is_implanted_pump(one.administration):
             bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")
         elif _is_refill(one):
@@ -58,7 +57,7 @@ def arteries(ones: list[Given], bench: Bench) -> None:
             _therapeutic_artery(one, bench)
         elif starts_pump(one.administration, one.family, one.stretches, bench.rules, is_office=is_office):
             bench.add(one, rules.intra_arterial_pump_code, "PUMP_START")
-        elif minutes_of(one.stretches) >= least and one.administration.method not in BY_HAND:
+        elif one.minutes >= least and one.administration.method not in BY_HAND:
             codes = (rules.intra_arterial_initial_code, rules.intra_arterial_additional_code)
             bench.add_hours(edged(one, least, more), codes, more, "ARTERY")
         else:
@@ -69,7 +68,7 @@ def _therapeutic_artery(one: Given, bench: Bench) -> None:
     """Code a therapeutic drug into an artery: the code is of an injection, an infusion has none."""
     rules = bench.rules.therapeutic
     least = rules.initial_minutes_min
-    if minutes_of(one.stretches) >= least and one.administration.method not in BY_HAND:
+    if one.minutes >= least and one.administration.method not in BY_HAND:
         bench.add(edged(one, least), rules.unlisted_code, "ARTERY", "UNLISTED")
     else:
         bench.add(edged(one, least), rules.intra_arterial_code, "ARTERY")

@@ -24,9 +24,10 @@ class Wording(Struct, frozen=True, gc=False):
     def say(self, **done: object) -> Reason:
         """Return the reason as it stands on a line."""
         key = tuple(done.values())
-        if key in self.said:
+        try:
             return self.said[key]
-        reason = Reason(self.rule, self.text.format(**done), self.source)
+        except KeyError:
+            reason = Reason(self.rule, self.text.format(**done), self.source)
         if len(self.said) < engine_numbers()["answers_kept"]:
             self.said[key] = reason
         return reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
@@ -86,6 +86,9 @@ class ChemotherapyRules(Struct, frozen=True, gc=False):
     push_rank: int
 
 
+DrugRules = TherapeuticRules | ChemotherapyRules
+
+
 class SubcutaneousRules(Struct, frozen=True, gc=False):
     """Codes and times of infusions under the skin on one date."""
 
@@ -161,7 +164,11 @@ class Rules(Struct, frozen=True, gc=False):
     subcutaneous: SubcutaneousRules
     neighbours: NeighbourRules
     limits: Limits
-    drugs: Mapping[Family, TherapeuticRules | ChemotherapyRules]  # those of drugs, by family
+    drugs: Mapping[Family, DrugRules]  # those of drugs, by family
+    # A service's place in the facility's order, 1 first. Source: CMS Pub. 100-04, ch. 4, sec. 230.2.
+    infusion_ranks: Mapping[Family, int]
+    push_ranks: Mapping[Family, int]
+    late_entry: timedelta  # what is charted later than this after it ended is late
 
 
 class DatedRule(Struct, frozen=True, gc=False):
@@ -266,7 +273,11 @@ def rules_on(service_date: date) -> Rules:
 def rules_of(tables: Mapping[str, Any]) -> Rules:
     """Put the resolved tables of a date together, by their names in `Rules`."""
     of_drugs = {one: tables["chemotherapy" if one is Family.CHEMOTHERAPY else "therapeutic"] for one in Family}
-    return Rules(**tables, drugs=of_drugs)
+    fluids = {Family.HYDRATION: tables["hydration"].rank}
+    infusions = {one: of_family.infusion_rank for one, of_family in of_drugs.items()} | fluids
+    pushes = {one: of_family.push_rank for one, of_family in of_drugs.items()} | fluids
+    late_entry = timedelta(minutes=tables["limits"].late_entry_minutes)
+    return Rules(**tables, drugs=of_drugs, infusion_ranks=infusions, push_ranks=pushes, late_entry=late_entry)
 
 
 def _resolved(table: type[Any], service_date: date) -> Any:

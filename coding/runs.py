@@ -10,7 +10,7 @@ from coding.dates import MINUTE
 from coding.policy import Policy
 from coding.rules import Limits
 from coding.services import Given
-from coding.stretches import Stretches, union
+from coding.stretches import Stretches, minutes_of, union
 
 
 class Run(NamedTuple):
@@ -35,6 +35,8 @@ def joined_runs(infusions: list[Given], policy: Policy, limits: Limits) -> list[
     One run: the same drug at the same site again within the tolerated gap, or at another site within the minutes of a
     relocation. The gap itself is not counted. Source: CPT on restarts; Revenue Cycle Advisor on bag changes.
     """
+    if len({one.identity.ingredient for one in infusions}) == len(infusions):
+        return infusions
     by_drug: dict[str, list[Given]] = {}
     for one in infusions:
         by_drug.setdefault(one.identity.ingredient, []).append(one)
@@ -49,7 +51,10 @@ def _as_one(run: Run) -> Given:
     if len(run.given) == 1:
         return run.given[0]
     ids = tuple(identifier for one in run.given for identifier in one.ids)
-    return replace(run.given[0], ids=ids, stretches=run.stretches, flags=run.flags, parts=run.given)
+    stretches, flags = run.stretches, run.flags
+    return replace(
+        run.given[0], ids=ids, stretches=stretches, minutes=minutes_of(stretches), flags=flags, parts=run.given
+    )
 
 
 def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Run]:

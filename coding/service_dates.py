@@ -32,26 +32,28 @@ def dated(drafts: Iterable[Draft], rules: Rules, policy: Policy, zone: tzinfo | 
     by_date: list[Draft] = []
     notes: list[Note] = []
     for draft in drafts:
-        place = zone or _offset(draft) if draft.counted else None
-        if place is None or draft.counted[-1][1] <= _end_of(draft.service_date, place):
+        if not draft.counted or draft.counted[-1][1] <= _end_of(draft.service_date, zone or _offset(draft)):
             by_date.append(draft)
         elif policy.midnight_units == "start_date_all":
             by_date.append(replace(draft, reasons=(*draft.reasons, policy.wording["MIDNIGHT_START"].say())))
         elif policy.midnight_units == "split_by_calendar_day":
+            place = zone or _offset(draft)
             parts = [] if draft.first_minute else _counted_by_day(draft, rules, policy, place)
             if not (parts or draft.first_minute):
                 kinds = ("DATE_BELOW_MINIMUM", *draft.service.flags, *draft.flags)
                 notes += [Note(kind, draft.service.ids) for kind in without_line(kinds)]
             by_date += parts
         else:
-            by_date += _by_start_of_unit(draft, policy, place)
+            by_date += _by_start_of_unit(draft, policy, zone or _offset(draft))
     return by_date, notes
 
 
-def _offset(draft: Draft) -> tzinfo | None:
-    """Return the offset that the draft's times were recorded with."""
+def _offset(draft: Draft) -> tzinfo:
+    """Return the offset that the times of a timed draft were recorded with."""
     start_time = draft.service.given[0].start_time
-    return start_time.tzinfo if start_time else None
+    assert start_time is not None
+    assert start_time.tzinfo is not None
+    return start_time.tzinfo
 
 
 def _by_start_of_unit(draft: Draft, policy: Policy, zone: tzinfo) -> list[Draft]:

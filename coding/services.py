@@ -49,6 +49,7 @@ class Given(Struct, frozen=True, gc=False):
     identity: Identity
     family: Family
     stretches: Stretches
+    minutes: int  # whole minutes of them
     start: int  # microseconds since 1970; 0 when no time is known
     start_time: datetime | None
     start_date: date | None

@@ -48,15 +48,15 @@ def with_sites(given: list[Given]) -> list[Given]:
     Where several sites are named, one without a site belongs to the first named, and says so; where lumens of one
     catheter were made one site, they say so.
     """
-    by_vein = [one for one in given if one.administration.route in VASCULAR]
-    places = {(one.site, one.administration.access_site) for one in by_vein}
+    places = {(one.site, one.administration.access_site) for one in given if one.administration.route in VASCULAR}
     if len(places) == 1:
         return given
     keys = {site for site, _ in places}
     lumens = _several_lumens(places)
     if not lumens and ("" not in keys or len(keys) == 1):
         return given
-    first = min([(one.start, one.ids, one.site) for one in by_vein if one.site])[-1]
+    named = [one for one in given if one.site and one.administration.route in VASCULAR]
+    first = min([(one.start, one.ids, one.site) for one in named])[-1]
     unknown = ("SITE_UNKNOWN",) if len(keys - {""}) > 1 else ()
     return [_with_site(one, first, unknown, lumens) for one in given]
 

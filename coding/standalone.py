@@ -34,14 +34,20 @@ BY_ROUTE: dict[Route, Step] = {
 }
 
 
-def is_by_vein(one: Given, rules: Rules, *, is_office: bool) -> bool:
-    """Say whether an administration takes part in the contest for the initial service, or would if complete."""
-    record, identity = one.administration, one.identity
-    if record.route not in BY_VEIN or identity.drug_class in BY_CLASS or (identity.tag and has_own_code(one)):
-        return False
-    if not is_portable_pump(record):
-        return True
-    return not starts_pump(record, one.family, one.stretches, rules, is_office=is_office)
+def parted(given: Iterable[Given], rules: Rules, *, is_office: bool) -> tuple[list[Given], list[Given]]:
+    """Return what takes part in the contest for the initial service, or would if complete, and what does not."""
+    by_vein: list[Given] = []
+    outside: list[Given] = []
+    for one in given:
+        record, identity = one.administration, one.identity
+        has_code = identity.drug_class in BY_CLASS or (identity.tag and has_own_code(one))
+        if has_code or record.route not in BY_VEIN:
+            outside.append(one)
+        else:
+            is_pump = is_portable_pump(record)
+            is_pump = is_pump and starts_pump(record, one.family, one.stretches, rules, is_office=is_office)
+            (outside if is_pump else by_vein).append(one)
+    return by_vein, outside
 
 
 def runs_by_vein(one: Given) -> bool:

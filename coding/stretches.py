@@ -60,6 +60,10 @@ class Covered:
     def add(self, stretches: Stretches) -> None:
         """Take the stretches too."""
         for start, stop in stretches:
+            if not self.stops or start > self.stops[-1]:  # as most often
+                self.starts.append(start)
+                self.stops.append(stop)
+                continue
             first = bisect_left(self.stops, start)
             last = bisect_right(self.starts, stop)
             reached = first < last  # what is taken already and touches the stretch becomes one with it
@@ -70,7 +74,7 @@ class Covered:
 
     def left_of(self, stretches: Stretches) -> Stretches:
         """Return what of the stretches is not taken."""
-        if not self.starts:
+        if not (self.starts and stretches) or stretches[-1][1] <= self.starts[0] or self.stops[-1] <= stretches[0][0]:
             return stretches
         left: list[tuple[int, int]] = []
         for start, stop in stretches:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec.structs import replace
 
 from coding.claim import Family, Reason
@@ -25,20 +23,8 @@ INFUSION = Technique.INFUSION
 PUSH = Technique.PUSH
 
 
-# What a run counts as, its minutes, what is to be said of it, and why.
-Counted = tuple[Technique, int, tuple[str, ...], tuple[Reason, ...]]
-
-
-class Sorted(NamedTuple):
-    """Services by vein that take part in the contest, administrations that are held, and notes."""
-
-    services: list[Service]
-    held: list[Given]
-    notes: list[Note]
-
-
-def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted:
-    """Return what was given by vein as services; what lacks something is held and takes no part."""
+def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> tuple[list[Service], list[Given], list[Note]]:
+    """Return what was given by vein as services, what is held for want of something and takes no part, and notes."""
     infusions: list[Given] = []
     pushes: list[Given] = []
     held: list[Given] = []
@@ -56,15 +42,14 @@ def services_by_vein(given: list[Given], rules: Rules, policy: Policy) -> Sorted
             infusions.append(one)
         else:
             pushes.append(one)
-    runs = joined_runs(infusions, policy, rules.limits)
-    services = [_service(run, _as_infusion(run, rules, policy), rules) for run in runs]
-    services += [_service(one, _as_push(one, policy), rules) for one in pushes]
-    return Sorted(services, held, notes)
+    services = [_as_infusion(run, rules, policy) for run in joined_runs(infusions, policy, rules.limits)]
+    services += [_as_push(one, rules, policy) for one in pushes]
+    return services, held, notes
 
 
 def _with_length(one: Given, rules: Rules, *, by_hand: bool) -> Given:
     """Return an administration with what its length asks: a long push, a very long bag."""
-    minutes, limits = minutes_of(one.stretches), rules.limits
+    minutes, limits = one.minutes, rules.limits
     if by_hand:
         if minutes < rules.therapeutic.initial_minutes_min:
             return one
@@ -88,16 +73,19 @@ def _without_stop(one: Given, policy: Policy) -> Given:
     return replace(one, flags=("STOP_MISSING_PUSH", *rest)) if policy.missing_stop == "push_auto" else one
 
 
-def _as_infusion(run: Given, rules: Rules, policy: Policy) -> Counted:
-    """Return what a run counts as: an infusion, or a push when it is short."""
-    minutes, family = minutes_of(run.stretches), run.family
+def _as_infusion(run: Given, rules: Rules, policy: Policy) -> Service:
+    """Return a run as what it counts as: an infusion, or a push when it is short."""
+    minutes, family, flags = run.minutes, run.family, run.flags
     own = rules.hydration if family is HYDRATION else rules.drugs[family]
     least, more = own.initial_minutes_min, own.additional_minutes_min
-    rule, flags = "INFUSION" if family is HYDRATION or minutes >= least else "SHORT_INFUSION", run.flags
-    if rule == "SHORT_INFUSION" and policy.stopped_early_modifier != "none" and _was_stopped(run):
-        rule, flags = "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
-    if family is not HYDRATION and is_on_edge(minutes, least, more):
-        flags = (*flags, "BOUNDARY_MINUTE")
+    technique, rule = INFUSION, "INFUSION"
+    if family is not HYDRATION:
+        if minutes < least:
+            technique, rule = PUSH, "SHORT_INFUSION"
+            if policy.stopped_early_modifier != "none" and _was_stopped(run):
+                technique, rule, flags = INFUSION, "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
+        if is_on_edge(minutes, least, more):
+            flags = (*flags, "BOUNDARY_MINUTE")
     for start, stop in run.stretches:
         if (start % MINUTE or stop % MINUTE) and _seconds_matter(run, least, more):
             flags = (*flags, "BOUNDARY_SECONDS")
@@ -105,8 +93,7 @@ def _as_infusion(run: Given, rules: Rules, policy: Policy) -> Counted:
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
     if run.parts:
         reasons = (*reasons, policy.wording["ONE_RUN"].say(count=len(run.parts), minutes=minutes))
-    technique = PUSH if rule == "SHORT_INFUSION" else INFUSION
-    return technique, minutes, flags, reasons
+    return _service(run, technique, flags, reasons, rules)
 
 
 def _was_stopped(run: Given) -> bool:
@@ -115,16 +102,17 @@ def _was_stopped(run: Given) -> bool:
     return last.administration.completion is Completion.PARTLY_GIVEN
 
 
-def _as_push(one: Given, policy: Policy) -> Counted:
+def _as_push(one: Given, rules: Rules, policy: Policy) -> Service:
     """Return an administration as a push: recorded as one, or without running time."""
     rule = "PUSH" if one.administration.method in BY_HAND else "PUSH_WITHOUT_TIME"
-    return PUSH, minutes_of(one.stretches), one.flags, (policy.wording[rule].say(),)
+    return _service(one, PUSH, one.flags, (policy.wording[rule].say(),), rules)
 
 
-def _service(run: Given, counted: Counted, rules: Rules) -> Service:
+def _service(
+    run: Given, technique: Technique, flags: tuple[str, ...], reasons: tuple[Reason, ...], rules: Rules
+) -> Service:
     """Return a run of one drug as a service."""
     identity, family, stretches, start, day = run.identity, run.family, run.stretches, run.start, run.start_date
-    technique, minutes, flags, reasons = counted
     assert day is not None
     return Service(
         run.parts or (run,),
@@ -136,21 +124,13 @@ def _service(run: Given, counted: Counted, rules: Rules) -> Service:
         stretches,
         start,
         stretches[-1][1] if stretches else start,
-        minutes,
+        run.minutes,
         day,
-        rank_of(family, technique, rules),
+        (rules.infusion_ranks if technique is INFUSION else rules.push_ranks)[family],
         identity.resource_rank,
         flags,
         reasons,
     )
-
-
-def rank_of(family: Family, technique: Technique, rules: Rules) -> int:
-    """Return a service's place in the facility's order, 1 first. Source: CMS Pub. 100-04, ch. 4, sec. 230.2."""
-    if family is HYDRATION:
-        return rules.hydration.rank
-    own = rules.drugs[family]
-    return own.infusion_rank if technique is INFUSION else own.push_rank
 
 
 def is_on_edge(minutes: int, least: int, more: int) -> bool:

@@ -12,7 +12,6 @@ from coding.drugs import DrugClass
 from coding.encounter import Device, Method, Route
 from coding.policy import Policy
 from coding.services import Given
-from coding.stretches import minutes_of
 
 
 def injections(ones: list[Given], bench: Bench) -> None:
@@ -81,11 +80,11 @@ def skin_infusions(ones: list[Given], bench: Bench) -> None:
     rules = bench.rules.subcutaneous
     ones = continued(ones, bench)
     least, more = rules.initial_minutes_min, rules.additional_minutes_min
-    long = [one for one in ones if minutes_of(one.stretches) >= least]
+    long = [one for one in ones if one.minutes >= least]
     for one in [one for one in ones if one not in long]:
         bench.add(edged(one, least), bench.rules.therapeutic.injection_code, "SKIN_INFUSION_SHORT")
     if long:
-        first, *others = sorted(long, key=lambda one: (-minutes_of(one.stretches), one.start, one.ids))
+        first, *others = sorted(long, key=lambda one: (-one.minutes, one.start, one.ids))
         codes = (rules.initial_code, rules.additional_code)
         bench.add_hours(edged(first, least, more), codes, more, "SKIN_INFUSION")
         for one in others[:1]:
