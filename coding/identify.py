@@ -127,9 +127,11 @@ def identity_of_mix(administration: Administration, formulary: Formulary, policy
         if "DRUG_UNCLASSIFIED" not in whole.flags:
             return whole
     drugs = [part for part in parts if part.drug_class not in CARRIERS]
-    if _is_plain_fluid(parts, drugs) and not is_for_deficit(administration):
-        drugs, flags = [part for part in parts if part.drug_class in CARRIERS], (*flags, "HYD_ADDITIVE")
-    highest = min(drugs or parts, key=lambda part: MIX_ORDER.index(part.drug_class))
+    of_class = drugs or parts
+    if _is_plain_fluid(parts, drugs) and not is_for_deficit(administration):  # not the fluid that has nothing added
+        drugs, of_class = [], [part for part in parts if part.drug_class in CARRIERS]
+        flags = (*flags, "HYD_ADDITIVE")
+    highest = min(of_class, key=lambda part: MIX_ORDER.index(part.drug_class))
     return replace(highest, ingredient=" + ".join(sorted({part.ingredient for part in drugs or parts})), flags=flags)
 
 
