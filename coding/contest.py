@@ -60,7 +60,8 @@ def code_sites(
         drafts, notes = _code_site(sites[0], claim, concurrent)
         return drafts, sites[0].notes + notes
     sites = _in_order(_by_reason(sites, claim), claim)
-    unsupported = {site.name for site in sites[1:] if not _is_needed(site, sites[0])}
+    main = by_site[sites[0].name]
+    unsupported = {site.name for site in sites[1:] if not _is_needed([*by_site[site.name], *main])}
     if unsupported and claim.policy.second_site == "downgrade":
         moved = _moved(by_site, unsupported, sites[0].name)
         there = {name: times for name, times in running.items() if name not in unsupported}
@@ -170,13 +171,9 @@ def _in_order(sites: list[Site], claim: Claim) -> list[Site]:
     return sorted(sites, key=place)
 
 
-def _is_needed(site: Site, main: Site) -> bool:
-    """Say whether the record gives a reason for a second site."""
-    return any(
-        one.administration.second_site_reason
-        for service in (*site.drugs, *site.fluids, *main.drugs, *main.fluids)
-        for one in service.given
-    )
+def _is_needed(services: Iterable[Service]) -> bool:
+    """Say whether the record of two sites gives a reason for a second one, if only with a fluid that is not billed."""
+    return any(one.administration.second_site_reason for service in services for one in service.given)
 
 
 def _moved(by_site: Mapping[str, list[Service]], unsupported: set[str], main: str) -> list[Service]:
