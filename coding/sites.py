@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from msgspec.structs import replace
 
 from coding.encounter import Administration, Route
+from coding.rules import read_toml
 from coding.services import Given
 
+WORDS = read_toml("site_words.toml")
 VASCULAR = {Route.INTRAVENOUS, Route.UNKNOWN}
 BRACKETED = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 WHICH = "proximal|distal|medial|middle|red|white|blue|brown|purple|yellow|green|gr[ae]y|first|second|third"
@@ -22,10 +24,20 @@ Y_SITE = re.compile(r"[,/ -]*\by[- ]?(?:site|connector|port)\b")
 
 @lru_cache(maxsize=4096)
 def site_key(access_site: str) -> str:
-    """Return what makes two recorded sites one: small letters, no remarks, no lumen, no Y connector."""
+    """Return what makes two recorded sites one: plain words in any order, no remarks, no lumen, no Y connector."""
     text = " ".join(BRACKETED.sub(" ", access_site.casefold()).split())
     text = Y_SITE.sub("", LUMEN.sub("", text)).strip(" ,/-")
-    return text or _recorded(access_site)
+    for spelling, plain in _spellings():
+        text = spelling.sub(plain, text)
+    words = text.split()
+    said = [word for word in words if word not in WORDS["unsaid"]]
+    return " ".join(sorted(said or words)) or _recorded(access_site)
+
+
+@cache
+def _spellings() -> list[tuple[re.Pattern[str], str]]:
+    """Return how words are spelled, with the plain words, in the order they are put right."""
+    return [(re.compile(spelling), plain) for spelling, plain in WORDS["spellings"]]
 
 
 def _recorded(access_site: str) -> str:

@@ -18,6 +18,14 @@ from tests.coding import build
         ("PICC lumen 1", "PICC lumen 2"),
         ("triple lumen CVC - proximal", "triple lumen CVC - distal"),
         ("port Y-site", "port"),
+        ("L-AC", "Left AC"),
+        ("LAC", "left antecubital fossa"),
+        ("Peripheral IV 03/02/26 20 G Left Antecubital", "PIV L AC"),
+        ("Forearm, right", "RFA"),
+        ("LH", "left hand IV"),
+        ("Rt. upper arm PICC", "PICC right upper arm"),
+        ("Port-A-Cath", "implanted port"),
+        ("CVC R IJ", "right internal jugular central line"),
     ],
 )
 def test_lumens_and_connectors_of_one_catheter_are_one_site(one, other):
@@ -25,7 +33,17 @@ def test_lumens_and_connectors_of_one_catheter_are_one_site(one, other):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("L AC", "R AC"), ("line 1", "line 2"), ("PICC red lumen", "port"), ("left hand", "left arm")]
+    ("one", "other"),
+    [
+        ("L AC", "R AC"),
+        ("line 1", "line 2"),
+        ("PICC red lumen", "port"),
+        ("left hand", "left arm"),
+        ("PIV 1", "PIV 2"),
+        ("LFA #1", "LFA #2"),
+        ("left upper forearm", "left lower forearm"),
+        ("LH PIV", "LH PICC"),
+    ],
 )
 def test_different_places_are_different_sites(one, other):
     assert site_key(one) != site_key(other)
