@@ -131,6 +131,6 @@ def _assumed(ranked: Sequence[Service], policy: Policy, *, is_unusable: bool) ->
         return Initial(ranked[0], (reason,), ("PRIMARY_REASON_ASSUMED",) if is_unusable else ())
     flags = ("PRIMARY_REASON_MISSING",) if policy.pro_initial_fallback == "hold" else ("PRIMARY_REASON_ASSUMED",)
     if policy.pro_initial_fallback == "longest":
-        longest = min(_first_ones(ranked), key=lambda service: (-service.minutes, service.start, service.ids))
+        longest = min(_first_ones(ranked), key=lambda one: (-one.minutes, one.rank, one.start, one.ids))
         return Initial(longest, (policy.wording["INITIAL_LONGEST"].say(minutes=longest.minutes),), flags)
     return Initial(ranked[0], (_by_rank(ranked, policy),), flags)
