@@ -97,6 +97,7 @@ def test_a_pharmacy_name_is_known_by_its_ingredient(name, ingredient):
         ),
         ("POTASSIUM CHLORIDE IN NACL 20-0.9 MEQ/L-% IV SOLN", "sodium chloride 0.9% and potassium chloride"),
         ("potassium chloride 40 mEq in NS 1000 mL", "sodium chloride 0.9% and potassium chloride"),
+        ("DEXTROSE IN LACTATED RINGERS 5 % IV SOLN", "dextrose 5% in lactated ringer's"),
         ("D10W 500 mL", "dextrose 10%"),
         ("sodium chloride 5% 500 mL", "sodium chloride 3%"),
         ("sodium chloride 0.9 % (flush) injection 10 mL", "saline flush"),
@@ -113,6 +114,7 @@ def test_a_name_as_an_order_has_it_is_known_by_its_ingredient(name, ingredient):
 @pytest.mark.parametrize(
     "name",
     [
+        "dextrose",
         "sodium chloride 4%",
         "sodium chloride 0.9 % irrigation 1000 mL",
         "sterile water for injection",
