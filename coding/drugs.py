@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from coding.billing import Billing, billing_of
+from coding.drug_codes import ANY_SYSTEM, Key, code_key, keys_of
 from coding.drug_names import bracketed_names, fluid_name, ingredient_name, name_keys, simple_name
 from coding.encounter import Drug
 from coding.errors import FormularyError
@@ -54,14 +55,15 @@ FLUIDS = {DrugClass.HYDRATION, DrugClass.FLUSH}  # in brackets they are what a d
 class Shelf(Struct, frozen=True, gc=False):
     """Products by code and by name. A name that rows of different classes share is None: it decides nothing."""
 
-    by_code: Mapping[tuple[str, str], Product]
+    by_code: Mapping[Key, Product]
     by_name: Mapping[str, Product | None]
 
     def find(self, drug: Drug) -> Product | None:
         """Return the product by code, else by name, else None."""
-        if drug.code and (product := self.by_code.get((drug.code_system.casefold(), drug.code.casefold()))):
-            return product
-        product = self._named(drug.name)
+        for key in keys_of(drug):
+            if coded := self.by_code.get(key):
+                return coded
+        product = self._named(drug.name or drug.code)
         brands = [brand for name in bracketed_names(drug.name) if (brand := self._named(name, brand=True))]
         if len({brand.ingredient for brand in brands}) != 1:
             return product
@@ -108,12 +110,8 @@ class Formulary(Struct, frozen=True, gc=False, eq=False):
         """
         rows = [(line, row) for line, row in _site_rows(text, where) if any(row.values())]
         products = [(row, self._product(row, f"{where}: line {line}")) for line, row in rows]
-        by_code = {
-            (row["coding_system"].casefold(), row["code"].casefold()): product
-            for row, product in products
-            if row["code"]
-        }
-        shelf = Shelf(by_code, _names([(p, (p.name,)) for _, p in products]))
+        by_code = {code_key(row["coding_system"], row["code"]): product for row, product in products if row["code"]}
+        shelf = Shelf({**_without_system(by_code), **by_code}, _names([(p, (p.name,)) for _, p in products]))
         has_billing = self.has_billing or any(product.billing for _, product in products)
         return Formulary((shelf, *self.shelves), has_billing=has_billing)
 
@@ -184,6 +182,18 @@ def _names(products: Iterable[tuple[Product, Iterable[str]]]) -> dict[str, Produ
     return {**shortened, **exact}
 
 
+def _without_system(by_code: Mapping[Key, Product]) -> dict[Key, Product]:
+    """Return the codes that mean one ingredient and class whatever their system, for records that name none."""
+    meant: dict[str, list[Product]] = {}
+    for (_, code), product in by_code.items():
+        meant.setdefault(code, []).append(product)
+    return {
+        (ANY_SYSTEM, code): products[0]
+        for code, products in meant.items()
+        if len({(product.ingredient, product.drug_class) for product in products}) == 1
+    }
+
+
 def _shared(other: Product | None, product: Product) -> Product:
     """Return the product of a name; packages that are billed otherwise share its class and not how it is billed."""
     if other is None or other.billing == product.billing:
@@ -196,7 +206,7 @@ def default_formulary() -> Formulary:
     """Return the built-in dictionary of common drugs, by generic and brand name and by HCPCS code."""
     rows = rows_of("drugs.csv", "ingredient,drug_class,hcpcs,resource_rank,tag,other_names")
     products = [(_builtin(row), (row["ingredient"], *row["other_names"].split("|"))) for row in rows]
-    by_code = {("hcpcs", code.casefold()): product for product, _ in products for code in product.hcpcs.split() if code}
+    by_code = {code_key("hcpcs", code): product for product, _ in products for code in product.hcpcs.split() if code}
     return Formulary((Shelf(by_code, _names(products)),))
 
 

@@ -76,6 +76,8 @@ class Drug(Struct, frozen=True, gc=False, cache_hash=True):
     code: str
     code_system: str
     name: str
+    other_code: str = ""  # in a second system, where the record has one
+    other_system: str = ""
 
 
 class Measure(Struct, frozen=True, gc=False):

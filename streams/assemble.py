@@ -17,7 +17,7 @@ from hl7_parsers import events as hl7
 from hl7_parsers.events import Message
 from streams.administrations import Draft, Misfit, drug_key, exact, is_running, newest, order_rows, runs_of
 from streams.documents import documented
-from streams.drug_orders import drug_orders
+from streams.drug_orders import drug_of, drug_orders
 from streams.identity import Who, patient_key
 from streams.pump_log import gather_all
 from streams.pump_visits import identity_of, is_report
@@ -226,8 +226,8 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
     indication = str(value("indication"))
     return coding.Administration(
         administration_id=administration_id,
-        drug=_drug(cast(hl7.Code, value("drug", hl7.Code())), is_blood=bool(newest(draft, "blood_unit", ""))),
-        components=tuple(_drug(part.drug) for part in cast("tuple[hl7.Component, ...]", value("components", ()))),
+        drug=_drug(draft, cast(hl7.Code, value("drug", hl7.Code()))),
+        components=tuple(drug_of(part.drug) for part in cast("tuple[hl7.Component, ...]", value("components", ()))),
         route=coding.Route(str(value("route", "unknown"))),
         method=coding.Method(str(value("method", "unknown"))),
         device=coding.Device("pump" if device == "none" and draft.reported else device),
@@ -256,6 +256,12 @@ def _administration(draft: Draft, administration_id: str, order: hl7.DrugOrdered
     )
 
 
+def _drug(draft: Draft, code: hl7.Code) -> coding.Drug:
+    """The drug that was given, with its code in a second system."""
+    alternate = cast("hl7.Code", newest(draft, "alternate", hl7.Code()))
+    return drug_of(code, alternate, is_blood=bool(newest(draft, "blood_unit", "")))
+
+
 def _measure(quantity: hl7.Quantity | None) -> coding.Measure | None:
     return coding.Measure(quantity.amount, quantity.unit) if quantity else None
 
@@ -276,11 +282,6 @@ def _ndc(draft: Draft) -> str:
 _NDC_SYSTEMS = frozenset({"NDC", "N", "NDC11", "2.16.840.1.113883.6.69"})
 _ML = frozenset({"ml", "mls"})
 _ML_PER_HOUR = frozenset({"ml/hr", "ml/h", "ml/hour", "mls/hr"})
-
-
-def _drug(code: hl7.Code, *, is_blood: bool = False) -> coding.Drug:
-    """A drug as the record names it. What has a unit's number is a product by ISBT 128, which holds blood alone."""
-    return coding.Drug(code=code.id, code_system="ISBT128" if is_blood else code.system, name=code.text)
 
 
 def _completion(draft: Draft) -> coding.Completion:

@@ -10,6 +10,14 @@ from hl7_parsers import events as hl7
 from hl7_parsers.events import Message
 
 _Said = hl7.DrugOrdered | hl7.OrderStopped
+_NO_CODE = hl7.Code()
+
+
+def drug_of(code: hl7.Code, alternate: hl7.Code = _NO_CODE, *, is_blood: bool = False) -> coding.Drug:
+    """A drug as the record names it. What has a unit's number is a product by ISBT 128, which holds blood alone."""
+    return coding.Drug(
+        code.id, "ISBT128" if is_blood else code.system, code.text or alternate.text, alternate.id, alternate.system
+    )
 
 
 def drug_orders(messages: Sequence[Message]) -> tuple[coding.DrugOrder, ...]:
@@ -47,7 +55,7 @@ class _Order:
         said = self.said or hl7.DrugOrdered()
         return coding.DrugOrder(
             numbers=tuple(sorted(self.numbers)),
-            drug=coding.Drug(code=said.drug.id, code_system=said.drug.system, name=said.drug.text),
+            drug=drug_of(said.drug, said.alternate),
             route=coding.Route(said.route),
             method=coding.Method(said.method),
             dose=coding.Measure(said.dose.amount, said.dose.unit) if said.dose else None,
