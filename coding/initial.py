@@ -124,11 +124,10 @@ def for_reason(candidates: Sequence[Service], administration_id: str) -> Service
 def _assumed(ranked: Sequence[Service], policy: Policy, *, is_unusable: bool) -> Initial:
     """Return the initial service of a visit whose reason is not known, or is not reportable.
 
-    A service alone is initial for any reason; it is looked at when the reason that was given is none of the services.
+    A drug alone is initial for any reason; it is looked at when the reason that was given is none of the services.
     """
-    if len(ranked) == 1:
-        reason = policy.wording["INITIAL_ALONE"].say()
-        return Initial(ranked[0], (reason,), ("PRIMARY_REASON_ASSUMED",) if is_unusable else ())
+    if len({one.ingredient for one in ranked}) == 1:
+        return Initial(ranked[0], (_by_rank(ranked, policy),), ("PRIMARY_REASON_ASSUMED",) if is_unusable else ())
     flags = ("PRIMARY_REASON_MISSING",) if policy.pro_initial_fallback == "hold" else ("PRIMARY_REASON_ASSUMED",)
     if policy.pro_initial_fallback == "longest":
         longest = min(_first_ones(ranked), key=lambda one: (-one.minutes, one.rank, one.start, one.ids))
