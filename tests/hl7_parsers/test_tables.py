@@ -17,6 +17,10 @@ from hl7_parsers.fields import NO_CODE
         (Code("IV", "INTRAVEN."), "intravenous"),
         (Code("IM", "Intramuscular"), "intramuscular"),
         (Code("SubQ"), "subcutaneous"),
+        (Code("", "IV - Intravenous"), "intravenous"),
+        (Code("47625008", "Intravenous route", "SCT"), "intravenous"),
+        (Code("34206005", "", "SCT"), "subcutaneous"),
+        (Code("C28161", "INTRAMUSCULAR", "NCI"), "intramuscular"),
         (Code("SC", "Sub-Cutaneous"), "subcutaneous"),
         (Code("ID"), "intradermal"),
         (Code("IA", "Intra-arterial"), "intra_arterial"),
@@ -49,6 +53,7 @@ def test_a_route_is_known_or_unknown_never_guessed(code: Code, word: str) -> Non
         (Code("MED"), Code("IV"), "unknown"),
         (NO_CODE, Code("IVP"), "push"),  # the route says it
         (NO_CODE, Code("IVPB"), "infusion"),
+        (NO_CODE, Code("", "IV Continuous"), "infusion"),
         (NO_CODE, Code("", "IM Injection"), "injection"),
         (Code("Push"), Code("IVPB"), "push"),  # what was recorded, before what the route says
         (NO_CODE, Code("IV"), "unknown"),
