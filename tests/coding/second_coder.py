@@ -74,15 +74,16 @@ def infused(rows: list[Row]) -> set[int]:
 
 
 def code_site(rows: list[Row], elsewhere: set[int], *, office: bool = False, reason: str = "") -> Counter[str]:
-    """Return units by code before the add-on edits; no fluid beside a drug elsewhere is billed."""
+    """Return units by code before the add-on edits; no fluid with time of its own beside a drug elsewhere is billed."""
     blood = set().union(*(row.minutes for row in rows if row.drug in BLOOD))
     rows = [row for row in rows if row.drug not in BLOOD]
     runs = joined(rows)
-    fluids = [run for run in runs if run.drug in FLUID and not run.minutes & elsewhere]
     infusions = [run for run in runs if run.drug not in FLUID and len(run.minutes) >= 16]
+    taken = blood.union(*(run.minutes for run in infusions))
+    fluids = [run for run in runs if run.drug in FLUID and not (run.minutes - taken) & elsewhere]
     short = [run for run in runs if run.drug not in FLUID and len(run.minutes) < 16]
     pushes = [row for row in rows if row.is_push and row.drug not in FLUID] + short
-    own_minutes(fluids, blood.union(*(run.minutes for run in infusions)))
+    own_minutes(fluids, taken)
     fluids = [fluid for fluid in fluids if len(fluid.minutes) >= 31]
     initial = min([*infusions, *pushes, *fluids], key=lambda row: contest(row, infusions, pushes), default=None)
     if office and reason:
