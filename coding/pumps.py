@@ -43,9 +43,14 @@ def _with_own_code(ones: list[Given], bench: Bench) -> list[Given]:
     return [one for one in ones if one not in within]
 
 
+def _says(one: Given, purpose: str) -> bool:
+    """Say whether the order or the product has a word of a purpose."""
+    return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", purpose)
+
+
 def _is_refill(one: Given) -> bool:
-    """Say whether a pump was refilled or kept up, by the order's words or the product's."""
-    return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", "refill")
+    """Say whether a pump was refilled or kept up."""
+    return _says(one, "refill")
 
 
 def arteries(ones: list[Given], bench: Bench) -> None:
@@ -74,11 +79,6 @@ def _therapeutic_artery(one: Given, bench: Bench) -> None:
         bench.add(edged(one, least), rules.intra_arterial_code, "ARTERY")
 
 
-def _is_heated(one: Given) -> bool:
-    """Say whether it is heated chemotherapy, part of an operation, by the order's words or the product's."""
-    return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", "heated")
-
-
 def cavities(ones: list[Given], bench: Bench) -> None:
     """Code chemotherapy into cavities, the nervous system and lesions."""
     rules = bench.rules.chemotherapy
@@ -90,8 +90,8 @@ def cavities(ones: list[Given], bench: Bench) -> None:
     }
     lesions = [one for one in ones if one.administration.route is Route.INTRALESIONAL]
     for one in [one for one in ones if one.administration.route is not Route.INTRALESIONAL]:
-        route, by_reservoir = one.administration.route, has_word(said_of(one.administration), "reservoir")
-        if route is Route.INTRAPERITONEAL and _is_heated(one):
+        route, by_reservoir = one.administration.route, _says(one, "reservoir")
+        if route is Route.INTRAPERITONEAL and _says(one, "heated"):
             bench.leave("HIPEC_NOT_OURS", [one])
         else:
             bench.add(one, rules.reservoir_code if by_reservoir else by_route[route], "CAVITY")
