@@ -88,7 +88,9 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
             identity = identity_of_mix(administration, formulary, policy)
         else:
             identity = identity_of(administration.drug, formulary, policy)
-        kind = excluded(administration, identity, policy)
+        is_usual = identity.drug_class is THERAPEUTIC and administration.route is INTRAVENOUS and not identity.tag
+        # Nothing that excludes speaks of the usual drug by vein.
+        kind = "" if is_usual and not administration.order_text else excluded(administration, identity, policy)
         if kind:
             notes.append(Note(kind, ids))
             if kind == "PART_OF_SEDATION":
@@ -128,8 +130,7 @@ def _without_duplicates(kept: list[Administration]) -> tuple[list[Administration
 def excluded(administration: Administration, identity: Identity, policy: Policy) -> str:
     """Return the kind of note that says why an administration is no line of ours; "" when it may be one."""
     route, drug_class = administration.route, identity.drug_class
-    is_usual = drug_class is THERAPEUTIC and route is INTRAVENOUS and not (identity.tag or administration.order_text)
-    if is_usual or drug_class in BY_ANY_ROUTE or identity.tag in DRAWS:  # nothing below speaks of it
+    if drug_class in BY_ANY_ROUTE or identity.tag in DRAWS:  # nothing below speaks of it
         return ""
     if route in NOT_OURS or (route in CHEMOTHERAPY_ONLY and drug_class is not CHEMOTHERAPY):
         return "ROUTE_NOT_OURS"
@@ -207,12 +208,12 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
     ):
         flags = (*flags, "TIME_SOURCE_CONFLICT")
     start_time = administration.runs[0].start or first_time(administration)
-    start = stop = stretches[0][0] if stretches else instant(start_time) if start_time else 0
-    minutes = 0
     if stretches:
-        stop, minutes = stretches[-1][1], minutes_of(stretches)
-    is_cut = start < presence.opens or presence.closes < stop
-    if start_time and is_cut:
+        start, stop, minutes = stretches[0][0], stretches[-1][1], minutes_of(stretches)
+    else:
+        start = stop = instant(start_time) if start_time else 0
+        minutes = 0
+    if start_time and (start < presence.opens or presence.closes < stop):
         if starts_pump(administration, identity.family, stretches, rules, is_office=record.is_office):
             kept, kinds = stretches, inside((), start, start, presence)[1]  # it leaves with the patient
         else:
@@ -246,12 +247,13 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
         flags.append("ROUTE_UNKNOWN")
     elif administration.route is INTRAMUSCULAR and _ran(administration):
         flags.append("MODE_TIME_CONFLICT")
-    last, charted_at, order_text = administration.runs[-1], administration.charted_at, administration.order_text
+    last, charted_at = administration.runs[-1], administration.charted_at
     event = last.stop or last.start
     if charted_at and event and charted_at - event > record.rules.late_entry:
         flags.append("LATE_ENTRY")
-    if administration.stop_source == "pump" and last.stop and record.policy.time_source != "pump":
+    if last.stop and administration.stop_source == "pump" and record.policy.time_source != "pump":
         flags.append("STOP_FROM_PUMP")
+    order_text = administration.order_text
     if identity.drug_class is HYDRATION:
         flags += _of_fluid(administration, record.rules.limits)
     elif (order_text or administration.indication) and has_word(said_of(administration), "procedural"):

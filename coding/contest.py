@@ -15,7 +15,7 @@ from coding.initial import Initial, choose_initial, contest_key, for_reason
 from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
 from coding.published import Tables
-from coding.pushes import PushCoder
+from coding.pushes import Infused, PushCoder
 from coding.rules import Rules
 from coding.services import Draft, Note, Service, Technique
 from coding.stretches import Covered
@@ -96,11 +96,13 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
     if fluids:
         taken = [*hydration.time_taken(drugs, claim.policy), *running.get(name, ())]
         if len(by_site) > 1:
-            fluids, notes, unavailable = _beside_others(fluids, Covered(taken), _elsewhere(name, by_site), claim.policy)
+            fluids, notes, unavailable = _beside_others(
+                fluids, Covered.by(taken), _elsewhere(name, by_site), claim.policy
+            )
             taken += unavailable
         if running and (beside := [one for at, runs in running.items() if at != name for one in runs]):
-            fluids = _flagged_beside(fluids, Covered(beside))
-        fluids, more = hydration.own_time(fluids, Covered(taken), claim.rules, claim.policy)
+            fluids = _flagged_beside(fluids, Covered.by(beside))
+        fluids, more = hydration.own_time(fluids, Covered.by(taken), claim.rules, claim.policy)
         notes += more
     initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy)
     return Site(name, drugs, fluids, notes, initial)
@@ -125,7 +127,7 @@ def _beside_others(
 
     Only time that is not taken at their own site matters: no other is theirs to bill.
     """
-    running = Covered(elsewhere)
+    running = Covered.by(elsewhere)
     beside = [fluid for fluid in fluids if running.touches(taken.left_of(fluid.stretches))]
     notes = [Note("HYD_SEPARATE_SITE", fluid.ids) for fluid in beside]
     if policy.hyd_separate_site == "not_billed":
@@ -199,8 +201,8 @@ def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[D
     drafts, notes = coder.drafts, coder.notes
     if by_hand:
         pushed = {push.ingredient for push in by_hand}
-        of_pushed = [service for service in infusions if service.ingredient in pushed]
-        pushes = PushCoder(initial, of_pushed, rules, policy, is_office=claim.is_office)
+        infused = Infused.by([service for service in infusions if service.ingredient in pushed])
+        pushes = PushCoder(initial, infused, rules, policy, claim.is_office)
         pushes.code(by_hand)
         drafts, notes = drafts + pushes.drafts, notes + pushes.notes
     return drafts + hydration.code_hydration(site.fluids, initial, rules, policy), notes

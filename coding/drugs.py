@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from coding.billing import Billing, billing_of
@@ -85,7 +85,7 @@ class Formulary(Struct, frozen=True, gc=False, eq=False):
     """Shelves in the order they are searched, the site's before the built-in one. `version` names the content."""
 
     shelves: tuple[Shelf, ...]
-    found: dict[Drug, Product | None] = field(default_factory=dict)  # answers given before
+    found: dict[Drug, Product | None] = {}  # answers given before
     has_billing: bool = False  # a row says how its product is billed
 
     def find(self, drug: Drug) -> Product | None:

@@ -59,9 +59,13 @@ def proposed_units(drafts: Iterable[Draft]) -> Units:
     """Return the units proposed of each code on each date."""
     units: Units = {}
     for draft in drafts:
-        if not (draft.flags or draft.service.flags) or is_proposed(draft):
-            code, of_day = draft.code, units.setdefault(draft.service_date, {})
-            of_day[code] = of_day.get(code, 0) + draft.units
+        if (draft.flags or draft.service.flags) and not is_proposed(draft):
+            continue
+        code, day = draft.code, draft.service_date
+        if day in units:
+            units[day][code] = units[day].get(code, 0) + draft.units
+        else:
+            units[day] = {code: draft.units}
     return units
 
 

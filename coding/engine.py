@@ -45,7 +45,7 @@ def code_encounter(
     """
     presence = presence_of(encounter)
     day = first_date(encounter, presence.zone)
-    remarks = [Note(remark.upper(), ()) for remark in encounter.remarks]
+    remarks = [Note(remark.upper(), ()) for remark in encounter.remarks] if encounter.remarks else []
     if day is None:  # no time at all, not even of arrival: nothing can be dated
         untimed = [Note("NO_START", (one.administration_id,)) for one in encounter.administrations]
         return lines.finish(encounter, Sheet([], untimed + remarks), policy, rules_version())
@@ -109,6 +109,8 @@ def _running(outside: list[Given], services: list[Service], pumped: list[Note]) 
     Blood, carried pumps with the infusions in their codes, and products with their own code, unless the record is held.
     """
     running: dict[str, list[tuple[int, int]]] = {}
+    if not outside:
+        return running
     for one in outside:
         if standalone.runs_by_vein(one) and not is_holding(one.flags):
             running.setdefault(one.site, []).extend(one.stretches)

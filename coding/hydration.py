@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from coding.technique import is_on_edge
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 HYDRATION = Family.HYDRATION
 INFUSION = Technique.INFUSION
+BY_START = attrgetter("start", "ids")
 ADDITIONAL_HOUR = Role.ADDITIONAL_HOUR
 INITIAL = Role.INITIAL
 
@@ -96,7 +98,7 @@ def _long_enough(fluids: list[Service], rules: Rules) -> tuple[list[Service], li
 def code_hydration(fluids: list[Service], initial: Initial | None, rules: Rules, policy: Policy) -> list[Draft]:
     """Return the drafts of a site's hydration: the first hour when it is the initial service, else all its hours."""
     drafts: list[Draft] = []
-    for fluid in sorted(fluids, key=lambda fluid: (fluid.start, fluid.ids)):
+    for fluid in sorted(fluids, key=BY_START) if len(fluids) > 1 else fluids:
         if initial is not None and fluid.ids[0] in initial.service.ids:
             drafts += _first_hours(fluid, initial, rules, policy)
         else:

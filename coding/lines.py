@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +23,9 @@ About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrat
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 READY = Status.READY
+
+
+ACCESS_SITE = attrgetter("access_site")
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -77,6 +81,8 @@ def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> 
 
 def _sites(drafts: Iterable[Draft], encounter: Encounter) -> Mapping[str, str]:
     """Return the recorded names of the sites, when a draft's administration names none and was put to one."""
+    if all(map(ACCESS_SITE, encounter.administrations)):
+        return {}
     unnamed = [one for one in drafts if not one.service.given[0].administration.access_site]
     return recorded_names(encounter.administrations) if any(one.service.site for one in unnamed) else {}
 
@@ -90,18 +96,22 @@ def _about(draft: Draft) -> Sequence[About]:
 
 def _lines(drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], told: Told) -> list[ClaimLine]:
     """Return the claim lines of drafts with their findings. Lines alike in everything are told apart by number."""
-    codes, controls, findings, sites = told.codes, told.controls, told.findings, told.sites
-    alike: dict[str, int] = {}  # lines so far, by what their ids rest on
+    encounter_id, codes, controls, findings = told.encounter_id, told.codes, told.controls, told.findings
+    told_before: set[str] = set()  # what the ids of the lines so far rest on
     lines: list[ClaimLine] = []
     for draft, about in zip(drafts, abouts, strict=True):
         service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
         status = status_of(tuple([kind for kind, _ in about])) if about else READY
         entry, first, ids, site = codes[code], service.given[0].administration, service.ids, service.site
-        numbers = f"{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}"
-        content = "\x1f".join((told.encounter_id, numbers, site, code, status, *modifiers, *ids))
-        number = alike[content] = alike.get(content, 0) + 1
+        where = f"{encounter_id}\x1f{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}\x1f{site}\x1f{code}"
+        content = unique = "\x1f".join((where, status, *modifiers, *ids))
+        number = 1
+        while unique in told_before:
+            number += 1
+            unique = f"{content}\x1e{number}"
+        told_before.add(unique)
         line = ClaimLine(  # by position: by name it takes nine times as long
-            id_of(content if number == 1 else f"{content}\x1e{number}"),
+            id_of(unique),
             status,
             day,
             code,
@@ -110,7 +120,7 @@ def _lines(drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], told: Tol
             draft.units,
             entry.family,
             draft.role,
-            first.access_site or sites.get(site, site),
+            first.access_site or told.sites.get(site, site),
             first.drug,
             draft.minutes,
             ids,

@@ -24,11 +24,11 @@ ADDITIONAL_HOUR = Role.ADDITIONAL_HOUR
 CONCURRENT = Role.CONCURRENT
 
 
-class Concurrent(Struct):
+class Concurrent(Struct, gc=False):
     """Whether the concurrent code is used up: once per encounter, or per date. The only thing that sites share."""
 
     scope: str
-    used: set[object] = field(default_factory=set)
+    used: set[object] = set()
 
     def take(self, service: Service) -> bool:
         """Say whether it was free, and use it."""
@@ -39,24 +39,19 @@ class Concurrent(Struct):
         return True
 
 
-class InfusionCoder:
+class InfusionCoder(Struct, gc=False):
     """Codes the infusions of one site: the initial drug first, then by class, length and start.
 
     A minute at a site pays for one timed unit at most, so that each drug's minutes are taken as it is coded.
     """
 
-    __slots__ = ("concurrent", "counted", "drafts", "initial", "initial_ids", "notes", "policy", "rules")
-
-    def __init__(self, initial: Initial | None, rules: Rules, policy: Policy, concurrent: Concurrent) -> None:
-        """Begin with no minute taken."""
-        self.initial = initial
-        self.initial_ids = initial.service.ids if initial else ()
-        self.rules = rules
-        self.policy = policy
-        self.concurrent = concurrent
-        self.counted = Covered()
-        self.drafts: list[Draft] = []
-        self.notes: list[Note] = []
+    initial: Initial | None
+    rules: Rules
+    policy: Policy
+    concurrent: Concurrent
+    counted: Covered = field(default_factory=Covered)
+    drafts: list[Draft] = []
+    notes: list[Note] = []
 
     def code(self, infusions: Iterable[Service]) -> None:
         """Code every infusion: one lead line per drug, then its later doses."""
@@ -76,8 +71,11 @@ class InfusionCoder:
 
     def _initial_of(self, doses: list[Service]) -> Service | None:
         """Return the dose that is the site's initial service."""
+        if self.initial is None:
+            return None
+        ids = self.initial.service.ids
         for dose in doses:
-            if dose.ids[0] in self.initial_ids:
+            if dose.ids[0] in ids:
                 return dose
         return None
 
@@ -95,7 +93,7 @@ class InfusionCoder:
     def _code_lead(self, lead: Service) -> None:
         """Code the first line of a drug: initial, sequential, concurrent, or included in another."""
         family, day = self.rules.drugs[lead.family], lead.start_date
-        if self.initial is not None and lead.ids[0] in self.initial_ids:
+        if self.initial is not None and lead.ids[0] in self.initial.service.ids:
             reasons, flags, minutes = lead.reasons + self.initial.reasons, self.initial.flags, lead.minutes
             self._timed(
                 Draft(lead, family.initial_code, 1, INITIAL, day, reasons, flags, (), minutes, lead.stretches), family

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from coding.drugs import DrugClass
 from coding.encounter import Setting
@@ -33,7 +33,7 @@ class Policy(Struct, frozen=True, gc=False, kw_only=True, eq=False):
     off_campus: Mapping[str, str]  # units or facilities away from the campus, in small letters: their kind
     digest: str  # of every switch: the same text for the same policy on any machine
     wording: Mapping[str, Wording]  # how each rule is told, its switches already filled in
-    identities: dict[object, Identity] = field(default_factory=dict)  # drugs already looked up under it
+    identities: dict[object, Identity] = {}  # drugs already looked up under it
     pro_initial_fallback: str
     pro_hyd_primary: str
     initial_tiebreak: str

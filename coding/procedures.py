@@ -23,7 +23,7 @@ def beside_sedation(given: list[Given], sedation: Iterable[Administration], limi
     times = [[instant(t) for run in one.runs for t in (run.start, run.stop) if t] for one in sedation]
     # Joined with the tolerated gap behind each; the last gap is no part of the procedure.
     procedures = [(first, last - gap) for first, last in union((min(of), max(of) + gap) for of in times if of)]
-    during = Covered((first, last + 1) for first, last in procedures)  # the last dose's own moment too
+    during = Covered.by((first, last + 1) for first, last in procedures)  # the last dose's own moment too
     return [replace(one, flags=(*one.flags, "PROCEDURE_INTEGRAL")) if _began(one, during) else one for one in given]
 
 

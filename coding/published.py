@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from coding.encounter import Setting
 from coding.tables import engine_numbers, rows_of, rules_version
@@ -112,8 +112,8 @@ class Edits(Struct, frozen=True, gc=False, eq=False):
     pairs: Mapping[tuple[str, str], bool]  # (column one, column two): a modifier lifts the edit
     columns_two: Mapping[str, frozenset[str]]  # column one: its column twos
     # The same codes go together often: what was answered is remembered.
-    without_primary: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
-    second_codes: dict[frozenset[str], Mapping[str, bool]] = field(default_factory=dict)
+    without_primary: dict[frozenset[str], frozenset[str]] = {}
+    second_codes: dict[frozenset[str], Mapping[str, bool]] = {}
 
     def orphans(self, codes: frozenset[str]) -> frozenset[str]:
         """Return the add-on codes among the codes of a claim that have none of their primaries among them."""
@@ -153,7 +153,7 @@ class Tables(Struct, frozen=True, gc=False, eq=False):
     issues: tuple[Issue, ...]
     changes: tuple[date, ...]  # dates from which something else is in force, rising
     has_packages: bool = False  # so that a scanned one may name a code
-    kept: dict[tuple[str, int, Setting], object] = field(default_factory=dict)
+    kept: dict[tuple[str, int, Setting], object] = {}
 
     def on(self, day: date, setting: Setting) -> Edits:
         """Return the edits in force. Before the first issue of a table it is empty: nothing is checked."""

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from operator import attrgetter
 
+from msgspec import Struct
+
 from coding.claim import Family, Reason, Role
 from coding.dates import MINUTE
 from coding.initial import Initial
@@ -20,19 +22,21 @@ INITIAL = Role.INITIAL
 SEQUENTIAL = Role.SEQUENTIAL
 
 
-class Infused:
+class Infused(Struct, gc=False):
     """When each drug ran at a site, for the pushes of it."""
 
-    __slots__ = ("starts", "stops")
+    starts: dict[str, list[int]] = {}
+    stops: dict[str, list[int]] = {}  # the latest so far
 
-    def __init__(self, infusions: Iterable[Service]) -> None:
+    @classmethod
+    def by(cls, infusions: Iterable[Service]) -> Infused:
         """Read the runs of each drug in order of start."""
-        self.starts: dict[str, list[int]] = {}
-        self.stops: dict[str, list[int]] = {}
+        infused = cls()
         for service in sorted(infusions, key=BY_START):
-            self.starts.setdefault(service.ingredient, []).append(service.start)
-            stops = self.stops.setdefault(service.ingredient, [])
+            infused.starts.setdefault(service.ingredient, []).append(service.start)
+            stops = infused.stops.setdefault(service.ingredient, [])
             stops.append(max(service.stop, stops[-1]) if stops else service.stop)
+        return infused
 
     def has(self, ingredient: str) -> bool:
         """Say whether the drug was infused."""
@@ -44,23 +48,17 @@ class Infused:
         return self.stops[push.ingredient][begun - 1] if begun else None
 
 
-class PushCoder:
+class PushCoder(Struct, gc=False):
     """Codes the pushes of one site, after its initial service in order of time."""
 
-    __slots__ = ("drafts", "infused", "initial", "is_office", "notes", "policy", "reported", "rules")
-
-    def __init__(
-        self, initial: Initial | None, infusions: Iterable[Service], rules: Rules, policy: Policy, *, is_office: bool
-    ) -> None:
-        """Begin with no push reported."""
-        self.initial = initial
-        self.infused = Infused(infusions)
-        self.rules = rules
-        self.policy = policy
-        self.is_office = is_office
-        self.reported: dict[str, int] = {}  # ingredient: start of its last reported push
-        self.drafts: list[Draft] = []
-        self.notes: list[Note] = []
+    initial: Initial | None
+    infused: Infused
+    rules: Rules
+    policy: Policy
+    is_office: bool
+    reported: dict[str, int] = {}  # ingredient: start of its last reported push
+    drafts: list[Draft] = []
+    notes: list[Note] = []
 
     def code(self, pushes: Iterable[Service]) -> None:
         """Code every push, the initial service first."""

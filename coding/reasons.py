@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from coding.claim import Reason
 from coding.errors import TableError
@@ -19,7 +19,7 @@ class Wording(Struct, frozen=True, gc=False):
     rule: str
     text: str
     source: str
-    said: dict[tuple[object, ...], Reason] = field(default_factory=dict)  # minutes and counts repeat: so do reasons
+    said: dict[tuple[object, ...], Reason] = {}  # minutes and counts repeat: so do reasons
 
     def say(self, **done: object) -> Reason:
         """Return the reason as it stands on a line."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
-from importlib import resources
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -195,7 +195,9 @@ class DatedRule(Struct, frozen=True, gc=False):
 
 def read_data(name: str) -> str:
     """Return the text of a file of coding/data."""
-    return resources.files("coding.data").joinpath(name).read_text(encoding="utf-8")
+    content = pkgutil.get_data("coding.data", name)
+    assert content is not None  # it raises where there is no such file
+    return content.decode()
 
 
 @cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from coding.dates import MINUTE
 
 Stretches = tuple[tuple[int, int], ...]  # (start, stop) pairs in order, none touching the next
@@ -44,18 +46,18 @@ def moment_after(stretches: Stretches, minutes: int) -> int:
     return stretches[-1][1]
 
 
-class Covered:
+class Covered(Struct, gc=False):
     """Time that something has taken, kept in order so that a question costs the logarithm of what is kept."""
 
-    __slots__ = ("starts", "stops")
+    starts: list[int] = []
+    stops: list[int] = []
 
-    def __init__(self, stretches: Iterable[tuple[int, int]] = ()) -> None:
-        """Begin with some time taken."""
-        self.starts: list[int] = []
-        self.stops: list[int] = []
-        for start, stop in union(stretches) if stretches else ():
-            self.starts.append(start)
-            self.stops.append(stop)
+    @classmethod
+    def by(cls, stretches: Iterable[tuple[int, int]]) -> Covered:
+        """Return the time that some stretches take."""
+        covered = cls()
+        covered.add(union(stretches))
+        return covered
 
     def add(self, stretches: Stretches) -> None:
         """Take the stretches too."""
@@ -74,15 +76,16 @@ class Covered:
 
     def left_of(self, stretches: Stretches) -> Stretches:
         """Return what of the stretches is not taken."""
-        if not (self.starts and stretches) or stretches[-1][1] <= self.starts[0] or self.stops[-1] <= stretches[0][0]:
+        starts, stops = self.starts, self.stops
+        if not (starts and stretches) or stretches[-1][1] <= starts[0] or stops[-1] <= stretches[0][0]:
             return stretches
         left: list[tuple[int, int]] = []
         for start, stop in stretches:
             at = start
-            for taken in range(bisect_right(self.stops, start), bisect_left(self.starts, stop)):
-                if self.starts[taken] > at:
-                    left.append((at, self.starts[taken]))
-                at = self.stops[taken]
+            for taken in range(bisect_right(stops, start), bisect_left(starts, stop)):
+                if starts[taken] > at:
+                    left.append((at, starts[taken]))
+                at = stops[taken]
             if at < stop:
                 left.append((at, stop))
         return tuple(left)

@@ -55,7 +55,7 @@ def test_the_rest_of_a_minute_is_dropped_once():
 
 
 def test_nothing_left_is_no_stretch_of_no_length():
-    covered = Covered([(0, 10 * MINUTE), (20 * MINUTE, 30 * MINUTE)])
+    covered = Covered.by([(0, 10 * MINUTE), (20 * MINUTE, 30 * MINUTE)])
     assert covered.left_of(((0, 10 * MINUTE),)) == ()
     assert covered.left_of(((10 * MINUTE, 25 * MINUTE),)) == ((10 * MINUTE, 20 * MINUTE),)
     assert within(((0, 10 * MINUTE),), 10 * MINUTE, 20 * MINUTE) == ()
