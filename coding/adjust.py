@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from coding.checks import has_word
 from coding.claim import Family, Role
 from coding.contest import Claim
-from coding.devices import is_implanted_pump, starts_pump
+from coding.devices import is_implanted_pump, is_refill, starts_pump
 from coding.drugs import DrugClass
 from coding.edits import is_proposed
 from coding.encounter import PatientStatus, Route, Setting
+from coding.findings import is_holding
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique
@@ -57,9 +58,11 @@ def around_pump(services: list[Service], outside: list[Given], claim: Claim) -> 
 
 
 def starts_clinic_pump(one: Given, claim: Claim) -> bool:
-    """Say whether an administration is chemotherapy that starts on a portable pump by vein."""
+    """Say whether an administration is chemotherapy that starts on a portable pump by vein, and is not held."""
     record = one.administration
-    if one.family is not Family.CHEMOTHERAPY or record.route is not Route.INTRAVENOUS or is_implanted_pump(record):
+    if one.family is not Family.CHEMOTHERAPY or record.route is not Route.INTRAVENOUS or is_holding(one.flags):
+        return False
+    if is_implanted_pump(record) or is_refill(record):
         return False
     return starts_pump(record, one.family, one.stretches, claim.rules, is_office=claim.is_office)
 

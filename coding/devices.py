@@ -37,6 +37,18 @@ def is_implanted_pump(administration: Administration) -> bool:
     return administration.device is implanted or implanted in _named_devices(administration.drug.name)
 
 
+@lru_cache(maxsize=4096)
+def _says_refill(said: str) -> bool:
+    """Say whether a text has a word of filling a pump again, or of its upkeep."""
+    text = said.casefold()
+    return any(word in text for word in read_toml("order_words.toml")["refill"])
+
+
+def is_refill(administration: Administration) -> bool:
+    """Say whether a pump was refilled or kept up, by the order's words or the product's."""
+    return _says_refill(f"{administration.order_text} {administration.indication} {administration.drug.name}")
+
+
 def is_on_body_injector(administration: Administration) -> bool:
     """Say whether it is a device left on the patient, by device or by the product's wording."""
     on_body = Device.ON_BODY_INJECTOR
@@ -49,11 +61,14 @@ def starts_pump(
     """Say whether it is the start of a long infusion on a carried pump: by device or product, never by duration alone.
 
     A planned or charted time that is too short makes it an ordinary infusion; a practitioner has no code for drugs
-    other than chemotherapy. Source: CPT 96416, HCPCS C8957 and G0498.
+    other than chemotherapy. A refill counts too, whatever the drug and however long it takes.
+    Source: CPT 96416, 96521 and 96522, HCPCS C8957 and G0498.
     """
-    if not is_portable_pump(administration) or (is_office and family is not Family.CHEMOTHERAPY):
+    if not is_portable_pump(administration):
         return False
-    if is_implanted_pump(administration):
+    if is_implanted_pump(administration) or is_refill(administration):
         return True
+    if is_office and family is not Family.CHEMOTHERAPY:
+        return False
     minutes = minutes_of(stretches) if stretches else administration.ordered_minutes
     return minutes is None or minutes > rules.chemotherapy.prolonged_minutes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from coding.bench import Bench, continued, edged
 from coding.checks import has_word, said_of
 from coding.claim import Family
-from coding.devices import is_implanted_pump, starts_pump
+from coding.devices import is_implanted_pump, is_portable_pump, is_refill, starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
 from coding.services import Given
@@ -20,7 +20,7 @@ def pumps(ones: list[Given], bench: Bench) -> None:
         edge = ("BOUNDARY_MINUTE",) if one.minutes == rules.prolonged_minutes + 1 else ()
         if is_implanted_pump(one.administration):
             bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")
-        elif _is_refill(one):
+        elif is_refill(one.administration):
             bench.add(one, rules.portable_refill_code, "PUMP_REFILL")
         elif one.family is not Family.CHEMOTHERAPY:
             bench.add(one, bench.rules.therapeutic.prolonged_pump_code, "PUMP_START", *edge)
@@ -37,8 +37,8 @@ def _with_own_code(ones: list[Given], bench: Bench) -> list[Given]:
     if bench.policy.prolonged_pump != "G0498":
         return ones
     portable = [one for one in ones if one.family is Family.CHEMOTHERAPY and not is_implanted_pump(one.administration)]
-    clinics = {one.identity.ingredient for one in portable if not _is_refill(one)}
-    within = [one for one in portable if _is_refill(one) and one.identity.ingredient in clinics]
+    clinics = {one.identity.ingredient for one in portable if not is_refill(one.administration)}
+    within = [one for one in portable if is_refill(one.administration) and one.identity.ingredient in clinics]
     bench.leave("PUMP_INCLUDED", within)
     return [one for one in ones if one not in within]
 
@@ -48,17 +48,15 @@ def _says(one: Given, purpose: str) -> bool:
     return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", purpose)
 
 
-def _is_refill(one: Given) -> bool:
-    """Say whether a pump was refilled or kept up."""
-    return _says(one, "refill")
-
-
 def arteries(ones: list[Given], bench: Bench) -> None:
     """Code what went into an artery."""
     rules, is_office = bench.rules.chemotherapy, bench.claim.is_office
     least, more = rules.initial_minutes_min, rules.additional_minutes_min
     for one in continued(ones, bench):
-        if one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
+        if is_portable_pump(one.administration) and is_refill(one.administration):
+            is_implanted = is_implanted_pump(one.administration)
+            bench.add(one, rules.implanted_refill_code if is_implanted else rules.portable_refill_code, "PUMP_REFILL")
+        elif one.identity.drug_class is not DrugClass.CHEMOTHERAPY:
             _therapeutic_artery(one, bench)
         elif starts_pump(one.administration, one.family, one.stretches, bench.rules, is_office=is_office):
             bench.add(one, rules.intra_arterial_pump_code, "PUMP_START")
