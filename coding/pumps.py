@@ -17,7 +17,7 @@ def pumps(ones: list[Given], bench: Bench) -> None:
     rules = bench.rules.chemotherapy
     on_clinics_pump = bench.policy.prolonged_pump == "G0498"
     own = _with_own_code(ones, bench)
-    refills = [one for one in own if _is_refill(one) or is_implanted_pump(one.administration)]
+    refills = [one for one in own if is_refill(one.administration) or is_implanted_pump(one.administration)]
     for one in [*refills, *continued([one for one in own if one not in refills], bench)]:
         edge = ("BOUNDARY_MINUTE",) if one.minutes == rules.prolonged_minutes + 1 else ()
         if is_implanted_pump(one.administration):
