@@ -22,7 +22,7 @@ from coding.rules import Limits, Rules, read_toml
 from coding.services import Given, Identity, Note
 from coding.sites import site_key
 from coding.stretches import minutes_of
-from coding.times import running_time
+from coding.times import BY_HAND, running_time
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 NOT_GIVEN = Completion.NOT_GIVEN
@@ -214,8 +214,9 @@ def _timed(administration: Administration, ids: tuple[str, ...], identity: Ident
         start = stop = instant(start_time) if start_time else 0
         minutes = 0
     if start_time and (start < presence.opens or presence.closes < stop):
-        if starts_pump(administration, identity.family, stretches, rules, is_office=record.is_office):
-            kept, kinds = stretches, inside((), start, start, presence)[1]  # it leaves with the patient
+        is_pump = starts_pump(administration, identity.family, stretches, rules, is_office=record.is_office)
+        if is_pump or administration.method in BY_HAND:  # its start counts: a pump leaves with the patient
+            kept, kinds = stretches, inside((), start, start, presence)[1]
         else:
             kept, kinds = inside(stretches, start, stop, presence)
         if "INPATIENT" in kinds:
