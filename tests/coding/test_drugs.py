@@ -55,6 +55,11 @@ def test_a_pharmacy_name_is_known_by_its_ingredient(name, ingredient):
     ("name", "ingredient"),
     [
         ("ONDANSETRON HCL 4 MG/2ML IJ SOLN", "ondansetron"),
+        ("morphine, second dose", "morphine"),
+        ("2nd dose of morphine", "morphine"),
+        ("morphine repeat", "morphine"),
+        ("Rocephin IVPB dose #2", "ceftriaxone"),
+        ("pre-hydration normal saline, second liter", "sodium chloride 0.9%"),
         ("CEFTRIAXONE SODIUM 1 G IJ SOLR", "ceftriaxone"),
         ("CEFAZOLIN SODIUM-DEXTROSE 2-4 GM/100ML-% IV SOLN", "cefazolin"),
         ("metroNIDAZOLE IN NACL 5-0.79 MG/ML-% IV SOLN", "metronidazole"),
@@ -229,3 +234,10 @@ def test_any_name_has_an_ingredient_and_keys(name):
 
 def test_drugs_that_differ_by_a_letter_are_different():
     assert ingredient_name("drug A 5 mg") != ingredient_name("drug B 5 mg")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("first antibiotic", "second antibiotic"), ("antibiotic #1", "antibiotic #2"), ("dose 1", "dose 2")]
+)
+def test_drugs_that_are_only_numbered_are_different(one, other):
+    assert ingredient_name(one) != ingredient_name(other)
