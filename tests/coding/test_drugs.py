@@ -237,7 +237,8 @@ def test_drugs_that_differ_by_a_letter_are_different():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("first antibiotic", "second antibiotic"), ("antibiotic #1", "antibiotic #2"), ("dose 1", "dose 2")]
+    ("one", "other"),
+    [("first antibiotic", "second antibiotic"), ("antibiotic #1", "antibiotic #2"), ("dose 1", "dose 2")],
 )
 def test_drugs_that_are_only_numbered_are_different(one, other):
     assert ingredient_name(one) != ingredient_name(other)
