@@ -84,7 +84,8 @@ def _class_by_system(drug: Drug) -> DrugClass | None:
 def _class_by_policy(drug: Drug, ingredient: str, policy: Policy) -> DrugClass | None:
     """Return the class that a payer or site puts a drug in, by its ingredient or by its name as recorded."""
     classes = policy.drug_classes
-    return next((classes[key] for key in (ingredient, *name_keys(drug.name)) if key in classes), None)
+    keys = (ingredient, *name_keys(drug.name), ingredient_name(drug.name))
+    return next((classes[key] for key in keys if key in classes), None)
 
 
 def _family(drug_class: DrugClass, hcpcs: str, policy: Policy) -> Family:
