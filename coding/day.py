@@ -65,7 +65,7 @@ def _set_apart(
     if not later:
         return own
     finding = _boundary(place, encounters, later)
-    changed = {line.claim_line_id: _modified(line, policy.encounter_modifier, finding) for line in later}
+    changed = {line.claim_line_id: _modified(line, policy, finding) for line in later}
     lines = tuple(changed.get(line.claim_line_id, line) for line in own.lines)
     findings = (*own.findings, finding) if finding else own.findings
     told = [line.claim_line_id for line in lines]
@@ -95,9 +95,11 @@ def _boundary(place: int, encounters: Sequence[Encounter], later: Sequence[Claim
     )
 
 
-def _modified(line: ClaimLine, modifier: str, finding: Finding | None) -> ClaimLine:
-    """Return a line with the modifier and, when there is one, the finding."""
+def _modified(line: ClaimLine, policy: Policy, finding: Finding | None) -> ClaimLine:
+    """Return a line with the modifier, why it has it and, when there is one, the finding."""
+    modifier = policy.encounter_modifier
+    reasons = (*line.reasons, policy.wording["SECOND_VISIT"].say(modifier=modifier))
     findings = (*line.findings, finding.finding_id) if finding else line.findings
     status = Status.REVIEW if finding and line.status is Status.READY else line.status
     line_id = short_id(line.claim_line_id, modifier)
-    return replace(line, claim_line_id=line_id, modifiers=(modifier,), findings=findings, status=status)
+    return replace(line, claim_line_id=line_id, modifiers=(modifier,), reasons=reasons, findings=findings, status=status)

@@ -25,6 +25,7 @@ THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 PUNCTUATION = re.compile(r"[()\[\],;:&+-]")
 FLUID = WORDS["fluid"]
 SPELLINGS = [(re.compile(rf"(?<![a-z0-9.])(?:{pattern})"), plain) for pattern, plain in FLUID["spellings"]]
+HAS_FLUID = re.compile("|".join([*FLUID["parts"], *(spelling.pattern for spelling, _ in SPELLINGS)]))
 PART = re.compile(rf"(?:(\d*\.?\d+)% )?({'|'.join(FLUID['parts'])})(?(1)|(?: (\d*\.?\d+)%)?)")
 LISTED = re.compile(r"(?P<names>[a-z' -]+?) (?P<numbers>\d*\.?\d+(?:-\d*\.?\d+)+) ?(?:meq/l-)?%(?:-%)*(?P<rest>.*)")
 BETWEEN_PARTS = re.compile(r" in | and |-")
@@ -79,6 +80,8 @@ def fluid_name(simple: str) -> str:
     Percentages stand with the parts or, in their order, behind them (`DEXTROSE-NACL 5-0.45 %`). Potassium named first
     is added to a fluid by the litre, a rider in less.
     """
+    if not HAS_FLUID.search(simple):
+        return ""
     text = _with_numbers(THOUSANDS.sub("", simple))
     is_litre = LITRE.search(text) is not None
     text = " ".join(PUNCTUATION.sub(" ", STRENGTH.sub(" ", text)).split())

@@ -34,8 +34,9 @@ def of_hydration(drafts: list[Draft], policy: Policy) -> list[Draft]:
     """Return the drafts with the modifier that some payers ask on hydration beside a drug infusion."""
     if policy.hyd_seq_modifier == "none" or all(draft.service.family is Family.HYDRATION for draft in drafts):
         return drafts
+    reason = policy.wording["HYDRATION_MODIFIER"].say(modifier=policy.hyd_seq_modifier)
     return [
-        replace(draft, modifiers=(policy.hyd_seq_modifier,))
+        replace(draft, modifiers=(policy.hyd_seq_modifier,), reasons=(*draft.reasons, reason))
         if draft.service.family is Family.HYDRATION and not draft.modifiers
         else draft
         for draft in drafts
@@ -59,8 +60,15 @@ def of_skin_infusion(drafts: list[Draft], by_vein: list[Draft], rules: Rules, po
     skin = rules.subcutaneous.initial_code
     if all(draft.role is not Role.INITIAL for draft in by_vein):
         return drafts
-    modifiers, flag = (policy.site_modifier,), "SKIN_BESIDE_VEIN"
+    modifiers, reason = (policy.site_modifier,), policy.wording["SKIN_BESIDE_VEIN"].say(modifier=policy.site_modifier)
     return [
-        replace(draft, modifiers=modifiers, flags=(*draft.flags, flag)) if draft.code == skin else draft
+        replace(
+            draft,
+            modifiers=modifiers,
+            flags=(*draft.flags, "SKIN_BESIDE_VEIN"),
+            reasons=(*draft.reasons, reason),
+        )
+        if draft.code == skin
+        else draft
         for draft in drafts
     ]

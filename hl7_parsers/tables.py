@@ -44,8 +44,9 @@ def _look_up(table: str, code: Code) -> str | None:
 
 
 def route(code: Code) -> str:
-    """RXR-1."""
-    return _look_up("routes", code) or UNKNOWN
+    """RXR-1. A text beside the code for any other route says which."""
+    named = code.text and plain(code.id) in ("oth", "other") and _look_up("routes", Code("", code.text))
+    return named or _look_up("routes", code) or UNKNOWN
 
 
 def method(recorded: Code, ordered_route: Code) -> str:

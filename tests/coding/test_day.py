@@ -32,6 +32,8 @@ def test_a_second_encounter_of_the_date_has_an_initial_of_its_own_with_the_modif
     assert told(first) == [("96413", ()), ("96415", ())]
     assert told(second) == [("96374", ("XE",)), ("96361", ())]
     assert second.findings == ()
+    assert second.lines[0].reasons[-1].rule == "SECOND_VISIT"
+    assert "SECOND_VISIT" not in {reason.rule for reason in second.lines[1].reasons}
 
 
 def test_other_payers_want_modifier_59():

@@ -30,6 +30,9 @@ from hl7_parsers.fields import NO_CODE
         (Code("", "by mouth"), "oral"),
         (Code("TP", "Topical"), "other"),
         (Code("OTH", "Other"), "other"),
+        (Code("OTH", "Intraperitoneal", "HL70162"), "intraperitoneal"),
+        (Code("OTH", "by hand"), "other"),
+        (Code("IN", "Intravenous"), "unknown"),
         (Code("IV", "静脈内", "HL70162"), "intravenous"),
         (Code("IV", "Oral"), "unknown"),  # they contradict each other
         (Code("39"), "unknown"),
