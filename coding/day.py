@@ -101,5 +101,5 @@ def _modified(line: ClaimLine, policy: Policy, finding: Finding | None) -> Claim
     reasons = (*line.reasons, policy.wording["SECOND_VISIT"].say(modifier=modifier))
     findings = (*line.findings, finding.finding_id) if finding else line.findings
     status = Status.REVIEW if finding and line.status is Status.READY else line.status
-    line_id = short_id(line.claim_line_id, modifier)
-    return replace(line, claim_line_id=line_id, modifiers=(modifier,), reasons=reasons, findings=findings, status=status)
+    told = {"modifiers": (modifier,), "reasons": reasons, "findings": findings, "status": status}
+    return replace(line, claim_line_id=short_id(line.claim_line_id, modifier), **told)
