@@ -8,7 +8,7 @@ from typing import NamedTuple
 from coding.bench import service_of
 from coding.claim import Family, Role
 from coding.contest import Claim
-from coding.findings import without_line
+from coding.findings import is_holding, without_line
 from coding.hours import additional_hours, all_hours, repeat_hours
 from coding.policy import Policy
 from coding.rules import Rules
@@ -50,7 +50,8 @@ def propose(held: Iterable[Given], standing: Standing, claim: Claim) -> tuple[li
         standing.drugs.add((one.site, one.identity.ingredient))
         if not _is_push(one, claim.rules):
             standing.infused.add((one.site, one.identity.ingredient))
-        reasons = (claim.policy.wording["HELD"].say(missing=", ".join(one.flags)),)
+        missing = ", ".join([flag for flag in one.flags if is_holding((flag,))])
+        reasons = (claim.policy.wording["HELD_PUSH" if "NO_STOP" in one.flags else "HELD"].say(missing=missing),)
         minutes = service.minutes or None
         drafts += [
             Draft(service, code, units, role, service.start_date, reasons, minutes=minutes)
