@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from coding.overlap import Concurrent, InfusionCoder
 from coding.policy import Policy
 from coding.published import Tables
 from coding.pushes import Infused, PushCoder
+from coding.replaced import Running, in_place
 from coding.rules import Rules
 from coding.services import Draft, Note, Service, Technique
 from coding.stretches import Covered
@@ -23,8 +24,6 @@ from coding.stretches import Covered
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 HYDRATION = Family.HYDRATION
 INFUSION = Technique.INFUSION
-
-Running = Mapping[str, Sequence[tuple[int, int]]]  # access site: when something outside the contest ran there
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -49,9 +48,10 @@ class Site(Struct, frozen=True, gc=False):
 
 
 def code_sites(
-    services: Iterable[Service], running: Running, claim: Claim, concurrent: Concurrent
+    services: list[Service], running: Running, claim: Claim, concurrent: Concurrent
 ) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of every access site, the main one first, and notes."""
+    services, running = in_place(services, running)
     by_site: dict[str, list[Service]] = {}
     for service in services:
         by_site.setdefault(service.site, []).append(service)

@@ -12,7 +12,7 @@ from coding.bench import Bench
 from coding.billed_drugs import billed_drugs
 from coding.checks import Record, screen
 from coding.claim import CodedEncounter
-from coding.contest import Claim, Running, code_sites
+from coding.contest import Claim, code_sites
 from coding.departments import drugs_of_department, of_department
 from coding.drug_lines import drug_lines
 from coding.drugs import Formulary
@@ -24,6 +24,7 @@ from coding.overlap import Concurrent
 from coding.policy import Policy
 from coding.presence import Presence, first_date, presence_of
 from coding.published import Tables, builtin_tables
+from coding.replaced import Running
 from coding.rules import rules_on
 from coding.service_dates import dated
 from coding.services import Draft, Given, Note, Service, Technique
