@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import chain
 
 from msgspec.structs import replace
 
@@ -124,11 +123,14 @@ def _running(outside: list[Given], services: list[Service], pumped: list[Note]) 
 
 def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:
     """Return notes for the flags of services that no draft carries."""
-    flagged = [one for one in services if one.flags]
-    if not flagged:
-        return []
-    told = set(chain.from_iterable([draft.service.ids for draft in drafts]))
-    return [Note(kind, one.ids) for one in flagged if one.ids[0] not in told for kind in without_line(one.flags)]
+    told: set[str] = set()
+    notes: list[Note] = []
+    for service in services:
+        if service.flags:
+            told = told or {one for draft in drafts for one in draft.service.ids}
+            if service.ids[0] not in told:
+                notes += [Note(kind, service.ids) for kind in without_line(service.flags)]
+    return notes
 
 
 def _edited(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:

@@ -71,12 +71,11 @@ class InfusionCoder(Struct, gc=False):
 
     def _initial_of(self, doses: list[Service]) -> Service | None:
         """Return the dose that is the site's initial service."""
-        if self.initial is None:
-            return None
-        ids = self.initial.service.ids
-        for dose in doses:
-            if dose.ids[0] in ids:
-                return dose
+        if self.initial is not None:
+            ids = self.initial.service.ids
+            for dose in doses:
+                if dose.ids[0] in ids:
+                    return dose
         return None
 
     def _place(self, doses: list[Service]) -> tuple[object, ...]:

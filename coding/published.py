@@ -153,35 +153,38 @@ class Tables(Struct, frozen=True, gc=False, eq=False):
     issues: tuple[Issue, ...]
     changes: tuple[date, ...]  # dates from which something else is in force, rising
     has_packages: bool = False  # so that a scanned one may name a code
-    kept: dict[tuple[str, int, Setting], object] = {}
+    # What holds between two changes, by the number of those before it.
+    edits: dict[tuple[int, Setting], Edits] = {}
+    drugs: dict[tuple[int, Setting], DrugTables] = {}
+    versions: dict[tuple[int, Setting], str] = {}
 
     def on(self, day: date, setting: Setting) -> Edits:
         """Return the edits in force. Before the first issue of a table it is empty: nothing is checked."""
-        key = ("edits", bisect_right(self.changes, day), setting)
+        since = bisect_right(self.changes, day), setting
         try:
-            edits = self.kept[key]
+            return self.edits[since]
         except KeyError:
-            edits = self.kept[key] = self._edits(day, setting)
-        assert isinstance(edits, Edits)
-        return edits
+            edits = self.edits[since] = self._edits(day, setting)
+            return edits
 
     def drugs_on(self, day: date, setting: Setting) -> DrugTables:
         """Return the tables of drugs in force."""
-        key = ("drugs", bisect_right(self.changes, day), setting)
+        since = bisect_right(self.changes, day), setting
         try:
-            tables = self.kept[key]
+            return self.drugs[since]
         except KeyError:
-            tables = self.kept[key] = self._drugs(day, setting)
-        assert isinstance(tables, DrugTables)
-        return tables
+            tables = self.drugs[since] = self._drugs(day, setting)
+            return tables
 
     def version_on(self, day: date, setting: Setting) -> str:
         """Return what a line rests on: the version of the engine's own data, and every imported table in force."""
-        key = ("version", bisect_right(self.changes, day), setting)
-        if key not in self.kept:
+        since = bisect_right(self.changes, day), setting
+        try:
+            return self.versions[since]
+        except KeyError:
             named = [issue for table in TABLES if (issue := self._issue(table, day, setting)) and issue.name]
-            self.kept[key] = "; ".join([rules_version(), *(issue.name for issue in named)])
-        return str(self.kept[key])
+            version = self.versions[since] = "; ".join([rules_version(), *(issue.name for issue in named)])
+            return version
 
     def _issue(self, table: str, day: date, setting: Setting) -> Issue | None:
         """Return the newest issue of a table that covers a date."""
