@@ -41,10 +41,16 @@ class Site(Struct, frozen=True, gc=False):
     """One access site before its lines are written."""
 
     name: str
-    drugs: list[Service]
+    infusions: list[Service]  # of drugs
+    pushes: list[Service]
     fluids: list[Service]  # with the time that is theirs alone
     notes: list[Note]
     initial: Initial | None
+
+    @property
+    def candidates(self) -> list[Service]:
+        """Return what may be the initial service."""
+        return [*self.infusions, *self.pushes, *self.fluids]
 
 
 def code_sites(
@@ -88,13 +94,17 @@ def _code_several(
 
 def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, claim: Claim) -> Site:
     """Return one site with its candidates and its initial service."""
-    drugs: list[Service] = []
+    infusions: list[Service] = []
+    pushes: list[Service] = []
     fluids: list[Service] = []
     notes: list[Note] = []
     for service in by_site[name]:
-        (fluids if service.family is HYDRATION else drugs).append(service)
+        if service.family is HYDRATION:
+            fluids.append(service)
+        else:
+            (infusions if service.technique is INFUSION else pushes).append(service)
     if fluids:
-        taken = [*hydration.time_taken(drugs, claim.policy), *running.get(name, ())]
+        taken = [*hydration.time_taken(infusions, pushes, claim.policy), *running.get(name, ())]
         if len(by_site) > 1:
             fluids, notes, unavailable = _beside_others(
                 fluids, Covered.by(taken), _elsewhere(name, by_site), claim.policy
@@ -104,8 +114,8 @@ def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, cla
             fluids = _flagged_beside(fluids, Covered.by(beside))
         fluids, more = hydration.own_time(fluids, Covered.by(taken), claim.rules, claim.policy)
         notes += more
-    initial = choose_initial([*drugs, *fluids], claim.encounter, claim.policy)
-    return Site(name, drugs, fluids, notes, initial)
+    initial = choose_initial([*infusions, *pushes, *fluids], claim.encounter, claim.policy)
+    return Site(name, infusions, pushes, fluids, notes, initial)
 
 
 def _elsewhere(name: str, by_site: Mapping[str, list[Service]]) -> list[tuple[int, int]]:
@@ -148,12 +158,12 @@ def _by_reason(sites: list[Site], claim: Claim) -> list[Site]:
     wanted = claim.encounter.primary_reason_administration_id
     if not (claim.is_office and wanted):
         return sites
-    others = {site.name for site in sites if for_reason([*site.drugs, *site.fluids], wanted) is None}
+    others = {site.name for site in sites if for_reason(site.candidates, wanted) is None}
     if len(others) == len(sites):
         return sites
     policy, encounter = claim.policy, claim.encounter
     return [
-        replace(site, initial=choose_initial([*site.drugs, *site.fluids], encounter, policy, is_elsewhere=True))
+        replace(site, initial=choose_initial(site.candidates, encounter, policy, is_elsewhere=True))
         if site.name in others
         else site
         for site in sites
@@ -192,17 +202,13 @@ def _moved(by_site: Mapping[str, list[Service]], unsupported: set[str], main: st
 def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of one site: infusions, pushes, hydration."""
     rules, policy, initial = claim.rules, claim.policy, site.initial
-    infusions: list[Service] = []
-    by_hand: list[Service] = []
-    for service in site.drugs:
-        (infusions if service.technique is INFUSION else by_hand).append(service)
     coder = InfusionCoder(initial, rules, policy, concurrent)
-    coder.code(infusions)
+    coder.code(site.infusions)
     drafts, notes = coder.drafts, coder.notes
-    if by_hand:
-        pushed = {push.ingredient for push in by_hand}
-        infused = Infused.by([service for service in infusions if service.ingredient in pushed])
+    if site.pushes:
+        pushed = {push.ingredient for push in site.pushes}
+        infused = Infused.by([service for service in site.infusions if service.ingredient in pushed])
         pushes = PushCoder(initial, infused, rules, policy, claim.is_office)
-        pushes.code(by_hand)
+        pushes.code(site.pushes)
         drafts, notes = drafts + pushes.drafts, notes + pushes.notes
     return drafts + hydration.code_hydration(site.fluids, initial, rules, policy), notes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -25,15 +24,10 @@ ADDITIONAL_HOUR = Role.ADDITIONAL_HOUR
 INITIAL = Role.INITIAL
 
 
-def time_taken(services: Iterable[Service], policy: Policy) -> list[tuple[int, int]]:
-    """Return the running time that hydration at the same site cannot have: infusions, and pushes when deducted."""
-    deduct = policy.hyd_push_minutes == "deducted"
-    return [
-        stretch
-        for service in services
-        if service.family is not HYDRATION and (service.technique is INFUSION or deduct)
-        for stretch in service.stretches
-    ]
+def time_taken(infusions: list[Service], pushes: list[Service], policy: Policy) -> list[tuple[int, int]]:
+    """Return the running time that hydration at the site cannot have: of infusions, and of pushes when deducted."""
+    deducted = infusions + pushes if policy.hyd_push_minutes == "deducted" else infusions
+    return [stretch for service in deducted for stretch in service.stretches]
 
 
 def own_time(fluids: list[Service], taken: Covered, rules: Rules, policy: Policy) -> tuple[list[Service], list[Note]]:
