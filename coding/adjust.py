@@ -22,7 +22,7 @@ def around_transfusion(
     services: list[Service], outside: list[Given], policy: Policy
 ) -> tuple[list[Service], list[Note]]:
     """Return the services; pushes of the usual drugs around a transfusion are flagged, or left out by the policy."""
-    if not outside or all(one.identity.drug_class is not DrugClass.BLOOD_PRODUCT for one in outside):
+    if all(one.identity.drug_class is not DrugClass.BLOOD_PRODUCT for one in outside):
         return services, []
     kept: list[Service] = []
     notes: list[Note] = []
@@ -44,7 +44,7 @@ def around_pump(services: list[Service], outside: list[Given], claim: Claim) -> 
     A push of a drug that such an infusion ran there has no code either; the pump start itself is no infusion.
     Source: AAPC on A55134 and G0498.
     """
-    if not outside or claim.policy.prolonged_pump != "G0498":
+    if claim.policy.prolonged_pump != "G0498":
         return services, []
     on_pump = {one.identity.ingredient for one in outside if starts_clinic_pump(one, claim)}
     infusions = [one for one in services if one.ingredient in on_pump and one.technique is Technique.INFUSION]

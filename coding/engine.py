@@ -78,17 +78,16 @@ def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     rules, policy = claim.rules, claim.policy
     by_vein, outside = standalone.parted(given, rules, is_office=claim.is_office)
     services, held_back, notes = services_by_vein(by_vein, rules, policy)
-    contestants, left_out = adjust.around_transfusion(services, outside, policy)
-    contestants, pumped = adjust.around_pump(contestants, outside, claim)
-    drafts, more = _contest(contestants, _running(outside, services, pumped), claim)
+    contestants, left_out, running = _beside(services, outside, claim) if outside else (services, [], {})
+    drafts, more = _contest(contestants, running, claim)
     drafts, dropped = adjust.around_chemotherapy(drafts, policy)
-    drafts = modifiers.of_stopped(modifiers.of_hydration(drafts, policy), policy)
+    drafts = modifiers.of_payer(drafts, policy)
     proposed, silent = held.propose(held_back, held.standing_of(services, drafts), claim) if held_back else ([], [])
     if outside:
         bench = Bench(claim, [], [])
         standalone.code_standalone(outside, bench)
         drafts, silent = drafts + modifiers.of_skin_infusion(bench.drafts, drafts, rules, policy), silent + bench.notes
-    return drafts + proposed, [*notes, *left_out, *pumped, *more, *dropped, *silent, *_unsaid(services, drafts)]
+    return drafts + proposed, [*notes, *left_out, *more, *dropped, *silent, *_unsaid(services, drafts)]
 
 
 def _contest(services: list[Service], running: Running, claim: Claim) -> tuple[list[Draft], list[Note]]:
@@ -103,14 +102,19 @@ def _contest(services: list[Service], running: Running, claim: Claim) -> tuple[l
     return [draft for drafts, _ in days for draft in drafts], [note for _, notes in days for note in notes]
 
 
+def _beside(services: list[Service], outside: list[Given], claim: Claim) -> tuple[list[Service], list[Note], Running]:
+    """Return the services that contest beside what is outside the contest, notes for the others, and when that ran."""
+    contestants, left_out = adjust.around_transfusion(services, outside, claim.policy)
+    contestants, pumped = adjust.around_pump(contestants, outside, claim)
+    return contestants, left_out + pumped, _running(outside, services, pumped)
+
+
 def _running(outside: list[Given], services: list[Service], pumped: list[Note]) -> Running:
     """Return when something outside the contest ran at each site: no hydration has that time.
 
     Blood, carried pumps with the infusions in their codes, and products with their own code, unless the record is held.
     """
     running: dict[str, list[tuple[int, int]]] = {}
-    if not outside:
-        return running
     for one in outside:
         if standalone.runs_by_vein(one) and not is_holding(one.flags):
             running.setdefault(one.site, []).extend(one.stretches)

@@ -30,9 +30,16 @@ def of_second_site(drafts: Iterable[Draft], initial: Initial, policy: Policy, *,
     ]
 
 
-def of_hydration(drafts: list[Draft], policy: Policy) -> list[Draft]:
-    """Return the drafts with the modifier that some payers ask on hydration beside a drug infusion."""
-    if policy.hyd_seq_modifier == "none" or all(draft.service.family is Family.HYDRATION for draft in drafts):
+def of_payer(drafts: list[Draft], policy: Policy) -> list[Draft]:
+    """Return the drafts with the modifiers that some payers ask."""
+    if policy.hyd_seq_modifier != "none":
+        drafts = _of_hydration(drafts, policy)
+    return drafts if policy.stopped_early_modifier == "none" else _of_stopped(drafts, policy)
+
+
+def _of_hydration(drafts: list[Draft], policy: Policy) -> list[Draft]:
+    """Return the drafts with the modifier of hydration beside a drug infusion."""
+    if all(draft.service.family is Family.HYDRATION for draft in drafts):
         return drafts
     reason = policy.wording["HYDRATION_MODIFIER"].say(modifier=policy.hyd_seq_modifier)
     return [
@@ -43,10 +50,8 @@ def of_hydration(drafts: list[Draft], policy: Policy) -> list[Draft]:
     ]
 
 
-def of_stopped(drafts: list[Draft], policy: Policy) -> list[Draft]:
+def _of_stopped(drafts: list[Draft], policy: Policy) -> list[Draft]:
     """Return the drafts; the infusion that was begun and stopped early carries the payer's modifier for it."""
-    if policy.stopped_early_modifier == "none":
-        return drafts
     return [
         replace(draft, modifiers=(policy.stopped_early_modifier, *draft.modifiers))
         if "STOPPED_EARLY" in draft.service.flags
