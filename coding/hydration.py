@@ -41,6 +41,8 @@ def own_time(fluids: list[Service], taken: Covered, rules: Rules, policy: Policy
         fluids = _once_each(fluids, policy)
     if policy.hyd_combine == "sum_by_dos":
         fluids = _summed(fluids)
+    elif policy.hyd_combine == "per_part":
+        fluids = [_of_long_parts(fluid, rules, policy) for fluid in fluids]
     return _long_enough(fluids, rules)
 
 
@@ -63,6 +65,20 @@ def _without(fluid: Service, taken: Covered, policy: Policy) -> Service:
     minutes = minutes_of(left)
     reason = policy.wording["FLUID_MINUTES"].say(taken=fluid.minutes - minutes, minutes=minutes)
     return replace(fluid, stretches=left, minutes=minutes, reasons=(*fluid.reasons, reason))
+
+
+def _of_long_parts(fluid: Service, rules: Rules, policy: Policy) -> Service:
+    """Return a fluid without its parts, between drugs or pauses, that would be too short by themselves."""
+    least = rules.hydration.initial_minutes_min
+    if len(fluid.stretches) < 2:
+        return fluid
+    long = [part for part in fluid.stretches if minutes_of([part]) >= least]
+    parts = long or [max(fluid.stretches, key=lambda part: minutes_of([part]))]  # the one that came nearest
+    if len(parts) == len(fluid.stretches):
+        return fluid
+    minutes = minutes_of(parts)
+    reason = policy.wording["FLUID_PARTS"].say(short=fluid.minutes - minutes, least=least, minutes=minutes)
+    return replace(fluid, stretches=tuple(parts), minutes=minutes, reasons=(*fluid.reasons, reason))
 
 
 def _summed(fluids: list[Service]) -> list[Service]:
