@@ -70,7 +70,7 @@ def _without(fluid: Service, taken: Covered, policy: Policy) -> Service:
 def _of_long_parts(fluid: Service, rules: Rules, policy: Policy) -> Service:
     """Return a fluid without its parts, between drugs or pauses, that would be too short by themselves."""
     least = rules.hydration.initial_minutes_min
-    if len(fluid.stretches) < 2:
+    if not fluid.stretches:
         return fluid
     long = [part for part in fluid.stretches if minutes_of([part]) >= least]
     parts = long or [max(fluid.stretches, key=lambda part: minutes_of([part]))]  # the one that came nearest
