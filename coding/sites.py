@@ -68,7 +68,7 @@ def with_sites(given: list[Given]) -> list[Given]:
     if not lumens and ("" not in keys or len(keys) == 1):
         return given
     named = [one for one in given if one.site and one.administration.route in VASCULAR]
-    first = min([(one.start, one.ids, one.site) for one in named])[-1]
+    first = min([(one.start_time is None, one.start, one.ids, one.site) for one in named])[-1]
     unknown = ("SITE_UNKNOWN",) if len(keys - {""}) > 1 else ()
     return [_with_site(one, first, unknown, lumens) for one in given]
 
