@@ -76,7 +76,7 @@ def _with_drugs(sheet: Sheet, encounter: Encounter, formulary: Formulary, claim:
 def _drafts(given: list[Given], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return what the administrations come to, before dates and edits."""
     rules, policy = claim.rules, claim.policy
-    by_vein, outside = standalone.parted(given, rules, is_office=claim.is_office)
+    by_vein, outside = standalone.parted(given, rules, policy, is_office=claim.is_office)
     services, held_back, notes = services_by_vein(by_vein, rules, policy)
     contestants, left_out, running = _beside(services, outside, claim) if outside else (services, [], {})
     drafts, more = _contest(contestants, running, claim)

@@ -16,9 +16,7 @@ def pumps(ones: list[Given], bench: Bench) -> None:
     """Code the start, or the refill, of a pump that the patient carries."""
     rules = bench.rules.chemotherapy
     on_clinics_pump = bench.policy.prolonged_pump == "G0498"
-    own = _with_own_code(ones, bench)
-    refills = [one for one in own if is_refill(one.administration) or is_implanted_pump(one.administration)]
-    for one in [*refills, *continued([one for one in own if one not in refills], bench)]:
+    for one in _with_own_code(ones, bench):
         edge = ("BOUNDARY_MINUTE",) if one.minutes == rules.prolonged_minutes + 1 else ()
         if is_implanted_pump(one.administration):
             bench.add(one, rules.implanted_refill_code, "PUMP_REFILL")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from coding.bench import Bench, Step
 from coding.checks import DRAWS
-from coding.devices import is_portable_pump, starts_pump
+from coding.devices import is_portable_pump, is_refill, starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
 from coding.findings import is_holding
@@ -14,6 +14,7 @@ from coding.neighbours import blood, draws, flushes, has_own_code, own_codes, va
 from coding.policy import Policy
 from coding.pumps import arteries, cavities, pumps
 from coding.rules import Rules
+from coding.runs import joined_runs
 from coding.services import Given
 from coding.times import BY_HAND
 from coding.under_skin import injections, is_skin_infusion, skin_infusions
@@ -34,20 +35,32 @@ BY_ROUTE: dict[Route, Step] = {
 }
 
 
-def parted(given: Iterable[Given], rules: Rules, *, is_office: bool) -> tuple[list[Given], list[Given]]:
+def parted(
+    given: Iterable[Given], rules: Rules, policy: Policy, *, is_office: bool
+) -> tuple[list[Given], list[Given]]:
     """Return what takes part in the contest for the initial service, or would if complete, and what does not."""
     by_vein: list[Given] = []
     outside: list[Given] = []
+    carried: list[Given] = []
     for one in given:
         record, identity = one.administration, one.identity
         has_code = identity.drug_class in BY_CLASS or (identity.tag and has_own_code(one))
         if has_code or record.route not in BY_VEIN:
             outside.append(one)
         else:
-            is_pump = is_portable_pump(record)
-            is_pump = is_pump and starts_pump(record, one.family, one.stretches, rules, is_office=is_office)
-            (outside if is_pump else by_vein).append(one)
+            (carried if is_portable_pump(record) else by_vein).append(one)
+    for one in _as_runs(carried, rules, policy) if carried else ():
+        if starts_pump(one.administration, one.family, one.stretches, rules, is_office=is_office):
+            outside.append(one)
+        else:
+            by_vein += one.parts or (one,)
     return by_vein, outside
+
+
+def _as_runs(carried: list[Given], rules: Rules, policy: Policy) -> list[Given]:
+    """Return what ran on carried pumps; a pump that goes on in a further record, not a refill, is one."""
+    ran = [one for one in carried if one.stretches and not is_refill(one.administration)]
+    return [*[one for one in carried if one not in ran], *joined_runs(ran, policy, rules.limits)]
 
 
 def runs_by_vein(one: Given) -> bool:
