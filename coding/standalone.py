@@ -35,9 +35,7 @@ BY_ROUTE: dict[Route, Step] = {
 }
 
 
-def parted(
-    given: Iterable[Given], rules: Rules, policy: Policy, *, is_office: bool
-) -> tuple[list[Given], list[Given]]:
+def parted(given: Iterable[Given], rules: Rules, policy: Policy, *, is_office: bool) -> tuple[list[Given], list[Given]]:
     """Return what takes part in the contest for the initial service, or would if complete, and what does not."""
     by_vein: list[Given] = []
     outside: list[Given] = []
