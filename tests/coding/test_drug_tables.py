@@ -62,6 +62,12 @@ def test_the_unit_comes_of_the_codes_or_of_the_payment_limits():
     assert drugs(coded(ROW, issue("billing_units", other))) == [("J0696", 2, ("JZ",), "ready")]
 
 
+@pytest.mark.parametrize(("code", "system"), [("J0696", "HCPCS"), ("90371", "CPT")])
+def test_a_drug_of_digits_alone_is_of_cpt(code, system):
+    (line,) = [one for one in coded(ROW.replace("J0696", code)).lines if one.billed]
+    assert (line.code, line.code_system) == (code, system)
+
+
 def test_a_scanned_package_names_the_code_without_any_dictionary():
     found = coded("", issue("drug_codes", PER_250), issue("packages", PACKAGE), ndc="00409-7332-01")
     assert drugs(found) == [("J0696", 4, (), "review")]
