@@ -64,7 +64,8 @@ def test_the_unit_comes_of_the_codes_or_of_the_payment_limits():
 
 @pytest.mark.parametrize(("code", "system"), [("J0696", "HCPCS"), ("90371", "CPT")])
 def test_a_drug_of_digits_alone_is_of_cpt(code, system):
-    (line,) = [one for one in coded(ROW.replace("J0696", code)).lines if one.billed]
+    unit = issue("drug_codes", PER_250._replace(code=code))
+    (line,) = [one for one in coded(ROW.replace("J0696", code), unit).lines if one.billed]
     assert (line.code, line.code_system) == (code, system)
 
 
