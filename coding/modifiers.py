@@ -10,24 +10,26 @@ from coding.claim import Family, Role
 from coding.initial import Initial
 from coding.policy import Policy
 from coding.rules import Rules
-from coding.services import Draft
+from coding.services import Draft, Note
 
 
 def of_second_site(drafts: Iterable[Draft], initial: Initial, policy: Policy, *, is_supported: bool) -> list[Draft]:
     """Return a further site's drafts: its initial service and that one's hours carry the site's modifier.
 
+    Where nothing supports the site all its lines are to be confirmed, in one finding: without it none may stay.
     Source: NCCI Policy Manual, ch. XI; CMS on the X modifiers.
     """
-    flags = () if is_supported else ("SECOND_SITE_UNSUPPORTED",)
     reason = policy.wording["SECOND_SITE"].say(modifier=policy.site_modifier)
-    return [
-        replace(
-            draft, modifiers=(policy.site_modifier,), flags=(*draft.flags, *flags), reasons=(*draft.reasons, reason)
-        )
+    drafts = [
+        replace(draft, modifiers=(policy.site_modifier,), reasons=(*draft.reasons, reason))
         if draft.service.ids[0] in initial.service.ids
         else draft
         for draft in drafts
     ]
+    if is_supported:
+        return drafts
+    note = Note("SECOND_SITE_UNSUPPORTED", tuple(sorted({one for draft in drafts for one in draft.service.ids})))
+    return [replace(draft, shared=(*draft.shared, note)) for draft in drafts]
 
 
 def of_payer(drafts: list[Draft], policy: Policy) -> list[Draft]:
