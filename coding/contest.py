@@ -138,7 +138,7 @@ def _beside_others(
     Only time that is not taken at their own site matters: no other is theirs to bill.
     """
     running = Covered.by(elsewhere)
-    beside = [fluid for fluid in fluids if running.touches(taken.left_of(fluid.stretches))]
+    beside = [fluid for fluid in fluids if running.minutes_in(taken.left_of(fluid.stretches))]
     notes = [Note("HYD_SEPARATE_SITE", fluid.ids) for fluid in beside]
     if policy.hyd_separate_site == "not_billed":
         return [fluid for fluid in fluids if fluid not in beside], notes, []

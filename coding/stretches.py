@@ -90,6 +90,11 @@ class Covered(Struct, gc=False):
                 left.append((at, stop))
         return tuple(left)
 
+    def minutes_in(self, stretches: Stretches) -> int:
+        """Return the whole minutes of the stretches that are taken."""
+        ran = sum([stop - start for start, stop in stretches])
+        return (ran - sum([stop - start for start, stop in self.left_of(stretches)])) // MINUTE
+
     def touches(self, stretches: Stretches) -> bool:
         """Say whether any of the stretches is taken."""
         return any(bisect_right(self.stops, start) < bisect_left(self.starts, stop) for start, stop in stretches)
