@@ -14,7 +14,7 @@ from coding.policy import Policy
 from coding.published import UnitLimit
 from coding.rules import HydrationRules
 from coding.services import Draft, Note
-from coding.tables import rows_of
+from coding.tables import engine_numbers, rows_of
 
 Units = dict[date, dict[str, int]]  # date: code: units proposed
 
@@ -25,14 +25,39 @@ def is_proposed(draft: Draft) -> bool:
     return not flags or status_of(flags) is not HOLD
 
 
-def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], Units]:
+def check(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:
+    """Return the drafts after the published edits, and notes for what was cut off.
+
+    The same units go together often, and most often nothing is to be said of them: that is remembered.
+    """
+    units = proposed_units(drafts)
+    key = _by_what_it_is_judged(units, claim, day)
+    nothing_to_say = claim.tables.on(day, claim.encounter.setting).nothing_to_say
+    if key in nothing_to_say:
+        return drafts, []
+    held, units = _check_primaries(drafts, units, claim, day)
+    paired = _check_pairs(held, units, claim)
+    within, notes = _check_units(paired, units, claim)
+    if key and within is drafts and len(nothing_to_say) < engine_numbers()["answers_kept"]:
+        nothing_to_say.add(key)
+    return within, notes
+
+
+def _by_what_it_is_judged(units: Units, claim: Claim, day: date) -> object:
+    """Return everything that the edits of a date look at; None when units stand on another one too."""
+    if len(units) != 1 or day not in units:
+        return None
+    policy = claim.policy
+    return frozenset(units[day].items()), policy.unit_caps, claim.is_office and policy.pro_hyd_primary == "hold"
+
+
+def _check_primaries(drafts: list[Draft], units: Units, claim: Claim, day: date) -> tuple[list[Draft], Units]:
     """Return the drafts, an add-on without one of its primaries on the claim held, and the units still proposed.
 
     A primary on another date is enough. Source: CMS add-on code edits, type I; CMS Transmittal 1702.
     """
     edits = claim.tables.on(day, claim.encounter.setting)
     while True:
-        units = proposed_units(drafts)
         proposed = frozenset([code for codes in units.values() for code in codes])
         wrong = edits.orphans(proposed)
         if claim.is_office and claim.policy.pro_hyd_primary == "hold":
@@ -40,6 +65,7 @@ def check_primaries(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[
         if not wrong:
             return drafts, units
         drafts = [_without_primary(draft) if draft.code in wrong and is_proposed(draft) else draft for draft in drafts]
+        units = proposed_units(drafts)
 
 
 def _without_primary(draft: Draft) -> Draft:
@@ -69,15 +95,13 @@ def proposed_units(drafts: Iterable[Draft]) -> Units:
     return units
 
 
-def check_pairs(drafts: list[Draft], units: Units, claim: Claim) -> list[Draft]:
+def _check_pairs(drafts: list[Draft], units: Units, claim: Claim) -> list[Draft]:
     """Return the drafts; the second code of a pair on one date carries a modifier, or a finding where none helps.
 
     Source: NCCI procedure-to-procedure edits.
     """
     setting = claim.encounter.setting
-    verdicts = {
-        day: claim.tables.on(day, setting).paired(frozenset(codes)) for day, codes in units.items() if len(codes) > 1
-    }
+    verdicts = {day: claim.tables.on(day, setting).paired(codes.keys()) for day, codes in units.items()}
     if not any(verdicts.values()):
         return drafts
     return [_with_pair(draft, verdicts, claim.policy) for draft in drafts]
@@ -97,7 +121,7 @@ def _with_pair(draft: Draft, verdicts: Mapping[date, Mapping[str, bool]], policy
     return replace(draft, modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=reasons)
 
 
-def check_units(drafts: list[Draft], units: Units, claim: Claim) -> tuple[list[Draft], list[Note]]:
+def _check_units(drafts: list[Draft], units: Units, claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return the drafts within the unit limits of a date, and notes for what was cut off.
 
     A limit set by policy caps the units; a clinical one asks for documentation. Source: NCCI medically unlikely edits.

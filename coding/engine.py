@@ -139,8 +139,6 @@ def _unsaid(services: list[Service], drafts: list[Draft]) -> list[Note]:
 
 def _edited(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:
     """Return the drafts after the published edits and the payer's own wishes."""
-    drafts, units = edits.check_primaries(drafts, claim, day)
-    drafts = edits.check_pairs(drafts, units, claim)
-    drafts, cut = edits.check_units(drafts, units, claim)
+    drafts, cut = edits.check(drafts, claim, day)
     drafts, more = adjust.for_payer(drafts, claim)
     return of_department(drafts, claim), cut + more

@@ -7,7 +7,7 @@ our codes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -111,30 +111,19 @@ class Edits(Struct, frozen=True, gc=False, eq=False):
     primaries: Mapping[str, frozenset[str]]  # add-on code: codes it may hang from
     pairs: Mapping[tuple[str, str], bool]  # (column one, column two): a modifier lifts the edit
     columns_two: Mapping[str, frozenset[str]]  # column one: its column twos
-    # The same codes go together often: what was answered is remembered.
-    without_primary: dict[frozenset[str], frozenset[str]] = {}
-    second_codes: dict[frozenset[str], Mapping[str, bool]] = {}
+    nothing_to_say: set[object] = set()  # of what was judged by these before
 
-    def orphans(self, codes: frozenset[str]) -> frozenset[str]:
+    def orphans(self, codes: Set[str]) -> frozenset[str]:
         """Return the add-on codes among the codes of a claim that have none of their primaries among them."""
-        if codes in self.without_primary:
-            return self.without_primary[codes]
         add_ons = codes & self.primaries.keys()
-        found = frozenset(code for code in add_ons if self.primaries[code].isdisjoint(codes))
-        if len(self.without_primary) < engine_numbers()["answers_kept"]:
-            self.without_primary[codes] = found
-        return found
+        return frozenset(code for code in add_ons if self.primaries[code].isdisjoint(codes))
 
-    def paired(self, codes: frozenset[str]) -> Mapping[str, bool]:
+    def paired(self, codes: Set[str]) -> Mapping[str, bool]:
         """Return the second codes of pairs among the codes of a date, and whether a modifier lifts the edit."""
-        if codes in self.second_codes:
-            return self.second_codes[codes]
         found: dict[str, bool] = {}
         for first in codes & self.columns_two.keys():
             for second in self.columns_two[first] & codes:
                 found[second] = found.get(second, True) and self.pairs[first, second]
-        if len(self.second_codes) < engine_numbers()["answers_kept"]:
-            self.second_codes[codes] = found
         return found
 
 

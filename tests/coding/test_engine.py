@@ -89,6 +89,12 @@ def test_a_line_of_two_records_names_the_messages_of_both():
     assert sorted(line.message_control_ids) == ["M1", "M2"]
 
 
+def test_a_held_line_of_a_run_without_a_stop_has_no_minutes():
+    begun = replace(infusion("vancomycin", "10:00", "11:00"), runs=(Run(at("10:00"), None),))
+    (line,) = coded(begun).lines
+    assert (line.status, line.minutes) == (Status.HOLD, None)
+
+
 def test_a_finding_that_a_line_has_for_two_reasons_is_one():
     lines = coded(infusion("vancomycin", "08:00", "10:00"), infusion("cefepime", "08:46", "10:16")).lines
     (sequential,) = [line for line in lines if line.code == "96367"]
