@@ -14,6 +14,7 @@ PER = rf"\s*/\s*(?:(?:[\d.,]+\s*)?(?:{UNITS})|\d+)"
 STRENGTH = re.compile(rf"(?<![a-z0-9/.])\d[\d.,]*(?:-\d[\d.,]*)*\s*-?(?:{UNITS})(?:{PER})?(?:-%)*(?![a-z0-9%])")
 DILUENT = re.compile(r"\s+in\s+(?:" + "|".join(WORDS["diluents"]) + r"|\d)(?:(?! with ).)*")
 CARRIED_IN = re.compile(r"(?:\s+|\s*-\s*|\s+and\s+)(?:" + "|".join(WORDS["diluents"]) + r")$")
+ADDED = re.compile(r"\s+(?:with|w/)\s+")
 NOISE = re.compile(r"(?<![a-z0-9])(?:" + "|".join(WORDS["noise"]) + r")(?![a-z0-9])")
 SALTS = re.compile(r"(?:\s+(?:" + "|".join(WORDS["salts"]) + r"))+$")
 PERCENT = re.compile(r"(?<!\S)\d[\d.]*\s*%(?!\S)")
@@ -61,6 +62,9 @@ def name_keys(name: str) -> tuple[str, ...]:
     unbracketed = BRACKETED.sub(" ", simple).strip()
     if fluid := fluid_name(simple):
         return (simple, unbracketed, fluid)
+    carrier, *added = ADDED.split(simple, maxsplit=1)
+    if added and fluid_name(carrier):
+        return (simple, unbracketed, *name_keys(added[0]))
     without_number = NUMBER.sub("", without_salt) or without_salt
     flush = f"{without_fluid} flush" if "flush" in simple and "flush" not in ingredient else simple
     keys = (flush, simple, unbracketed, ingredient, without_percent, without_fluid, without_salt, without_number)
