@@ -14,7 +14,8 @@ from coding.tables import catalogue
 def explain(encounter: Encounter, coded: CodedEncounter) -> str:
     """Return the timeline by access site, then each line with its minutes, rules and sources, then the findings."""
     zone = zone_named(encounter.time_zone)
-    parts = [f"Encounter {encounter.encounter_id}: {len(coded.lines)} lines, {len(coded.findings)} findings"]
+    counted = f"{_counted(len(coded.lines), 'line')}, {_counted(len(coded.findings), 'finding')}"
+    parts = [f"Encounter {encounter.encounter_id}: {counted}"]
     parts.append(f"Rules {coded.rules_version}, policy {coded.policy}, {encounter.setting.value} claim\n")
     for site, ones in _by_site(encounter.administrations).items():
         parts.append(f"{site or 'no access site recorded'}")
@@ -25,6 +26,11 @@ def explain(encounter: Encounter, coded: CodedEncounter) -> str:
     told = {name for line in coded.lines for name in line.findings}
     parts += [_finding_row(finding) for finding in coded.findings if finding.finding_id not in told]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _by_site(administrations: Iterable[Administration]) -> dict[str, list[Administration]]:
