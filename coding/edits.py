@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from coding.contest import Claim
 from coding.findings import HOLD, status_of
 from coding.policy import Policy
-from coding.published import UnitLimit
+from coding.published import UnitLimit, Verdict
 from coding.rules import HydrationRules
 from coding.services import Draft, Note
 from coding.tables import engine_numbers, rows_of
@@ -28,44 +28,53 @@ def is_proposed(draft: Draft) -> bool:
 def check(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], list[Note]]:
     """Return the drafts after the published edits, and notes for what was cut off.
 
-    The same units go together often, and most often nothing is to be said of them: that is remembered.
+    An add-on without one of its primaries on the claim is held; a primary on another date is enough. The second code of
+    a pair on one date carries a modifier, or a finding where none helps. A unit limit set by policy caps the units of a
+    date; a clinical one asks for documentation. Source: CMS add-on code edits, type I; CMS Transmittal 1702; NCCI
+    procedure-to-procedure and medically unlikely edits.
     """
     units = proposed_units(drafts)
-    key = _by_what_it_is_judged(units, claim, day)
-    nothing_to_say = claim.tables.on(day, claim.encounter.setting).nothing_to_say
-    if key in nothing_to_say:
-        return drafts, []
-    held, units = _check_primaries(drafts, units, claim, day)
-    paired = _check_pairs(held, units, claim)
-    within, notes = _check_units(paired, units, claim)
-    if key and within is drafts and len(nothing_to_say) < engine_numbers()["answers_kept"]:
-        nothing_to_say.add(key)
-    return within, notes
+    verdicts = {of_date: _verdict(codes, of_date, claim) for of_date, codes in units.items()}
+    if orphans := _orphans(units, verdicts, claim, day):
+        held = [_without_primary(one) if one.code in orphans and is_proposed(one) else one for one in drafts]
+        return check(held, claim, day)
+    over: dict[tuple[str, date], UnitLimit] = {}
+    for of_date, verdict in verdicts.items():
+        if verdict.pairs:
+            drafts = [_with_pair(one, of_date, verdict.pairs, claim.policy) for one in drafts]
+        for code, limit in verdict.over.items():
+            over[code, of_date] = limit
+    return _within(drafts, over) if over else (drafts, [])
 
 
-def _by_what_it_is_judged(units: Units, claim: Claim, day: date) -> object:
-    """Return everything that the edits of a date look at; None when units stand on another one too."""
-    if len(units) != 1 or day not in units:
-        return None
-    policy = claim.policy
-    return frozenset(units[day].items()), policy.unit_caps, claim.is_office and policy.pro_hyd_primary == "hold"
-
-
-def _check_primaries(drafts: list[Draft], units: Units, claim: Claim, day: date) -> tuple[list[Draft], Units]:
-    """Return the drafts, an add-on without one of its primaries on the claim held, and the units still proposed.
-
-    A primary on another date is enough. Source: CMS add-on code edits, type I; CMS Transmittal 1702.
-    """
+def _verdict(codes: Mapping[str, int], day: date, claim: Claim) -> Verdict:
+    """Return what the edits say of the units of a date. The same go together often: what was said is remembered."""
     edits = claim.tables.on(day, claim.encounter.setting)
-    while True:
-        proposed = frozenset([code for codes in units.values() for code in codes])
-        wrong = edits.orphans(proposed)
-        if claim.is_office and claim.policy.pro_hyd_primary == "hold":
-            wrong |= _without_drug(proposed, edits.primaries, claim.rules.hydration)
-        if not wrong:
-            return drafts, units
-        drafts = [_without_primary(draft) if draft.code in wrong and is_proposed(draft) else draft for draft in drafts]
-        units = proposed_units(drafts)
+    key = (frozenset(codes.items()), claim.policy.unit_caps)
+    try:
+        return edits.verdicts[key]
+    except KeyError:
+        verdict = Verdict(edits.orphans(codes.keys()), edits.paired(codes.keys()), _over(codes, day, claim))
+        if len(edits.verdicts) < engine_numbers()["answers_kept"]:
+            edits.verdicts[key] = verdict
+        return verdict
+
+
+def _orphans(units: Units, verdicts: Mapping[date, Verdict], claim: Claim, day: date) -> frozenset[str]:
+    """Return the add-on codes that have none of their primaries on the claim, by the edits of its first date."""
+    if len(units) == 1 and day in units:
+        orphans = verdicts[day].orphans
+    else:
+        orphans = claim.tables.on(day, claim.encounter.setting).orphans(_codes(units))
+    if claim.is_office and claim.policy.pro_hyd_primary == "hold":
+        primaries = claim.tables.on(day, claim.encounter.setting).primaries
+        return orphans | _without_drug(_codes(units), primaries, claim.rules.hydration)
+    return orphans
+
+
+def _codes(units: Units) -> frozenset[str]:
+    """Return the codes of all dates."""
+    return frozenset(code for codes in units.values() for code in codes)
 
 
 def _without_primary(draft: Draft) -> Draft:
@@ -95,24 +104,11 @@ def proposed_units(drafts: Iterable[Draft]) -> Units:
     return units
 
 
-def _check_pairs(drafts: list[Draft], units: Units, claim: Claim) -> list[Draft]:
-    """Return the drafts; the second code of a pair on one date carries a modifier, or a finding where none helps.
-
-    Source: NCCI procedure-to-procedure edits.
-    """
-    setting = claim.encounter.setting
-    verdicts = {day: claim.tables.on(day, setting).paired(codes.keys()) for day, codes in units.items()}
-    if not any(verdicts.values()):
-        return drafts
-    return [_with_pair(draft, verdicts, claim.policy) for draft in drafts]
-
-
-def _with_pair(draft: Draft, verdicts: Mapping[date, Mapping[str, bool]], policy: Policy) -> Draft:
-    """Return one draft with what its pair asks."""
-    lifts = verdicts.get(draft.service_date, {}).get(draft.code)
-    if lifts is None or not is_proposed(draft):
+def _with_pair(draft: Draft, day: date, pairs: Mapping[str, bool], policy: Policy) -> Draft:
+    """Return one draft with what its pair on the date asks."""
+    if draft.code not in pairs or draft.service_date != day or not is_proposed(draft):
         return draft
-    if not lifts:
+    if not pairs[draft.code]:
         return replace(draft, flags=(*draft.flags, "PAIR_NOT_PAID"))
     if draft.modifiers:
         return draft
@@ -121,21 +117,10 @@ def _with_pair(draft: Draft, verdicts: Mapping[date, Mapping[str, bool]], policy
     return replace(draft, modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=reasons)
 
 
-def _check_units(drafts: list[Draft], units: Units, claim: Claim) -> tuple[list[Draft], list[Note]]:
-    """Return the drafts within the unit limits of a date, and notes for what was cut off.
-
-    A limit set by policy caps the units; a clinical one asks for documentation. Source: NCCI medically unlikely edits.
-    """
-    if claim.policy.unit_caps == "none":
-        return drafts, []
-    over: dict[tuple[str, date], UnitLimit] = {}
-    for day, codes in units.items():
-        limits = limits_on(day, claim)
-        for code, count in codes.items():
-            limit = limits.get(code)
-            if limit and count > limit.units:
-                over[code, day] = limit
-    return _within(drafts, over) if over else (drafts, [])
+def _over(codes: Mapping[str, int], day: date, claim: Claim) -> dict[str, UnitLimit]:
+    """Return the unit limits of a date that are exceeded, by code."""
+    limits = {} if claim.policy.unit_caps == "none" else limits_on(day, claim)
+    return {code: limits[code] for code, count in codes.items() if code in limits and count > limits[code].units}
 
 
 def limits_on(day: date, claim: Claim) -> Mapping[str, UnitLimit]:

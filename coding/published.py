@@ -104,6 +104,14 @@ class UnitLimit(NamedTuple):
     is_absolute: bool
 
 
+class Verdict(Struct, frozen=True, gc=False):
+    """What the edits say of the units of one date."""
+
+    orphans: frozenset[str]  # add-on codes without a primary among them
+    pairs: Mapping[str, bool]  # second codes of pairs: a modifier lifts the edit
+    over: Mapping[str, UnitLimit]  # limits that are exceeded, by code
+
+
 class Edits(Struct, frozen=True, gc=False, eq=False):
     """The published edits in force on a date, for one setting."""
 
@@ -111,7 +119,7 @@ class Edits(Struct, frozen=True, gc=False, eq=False):
     primaries: Mapping[str, frozenset[str]]  # add-on code: codes it may hang from
     pairs: Mapping[tuple[str, str], bool]  # (column one, column two): a modifier lifts the edit
     columns_two: Mapping[str, frozenset[str]]  # column one: its column twos
-    nothing_to_say: set[object] = set()  # of what was judged by these before
+    verdicts: dict[tuple[frozenset[tuple[str, int]], str], Verdict] = {}  # by the units of a date and whose caps
 
     def orphans(self, codes: Set[str]) -> frozenset[str]:
         """Return the add-on codes among the codes of a claim that have none of their primaries among them."""
