@@ -23,19 +23,43 @@ About = tuple[str, tuple[str, ...]]  # kind of a finding, ids of its administrat
 
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 READY = Status.READY
+NO_FINDINGS: tuple[str, ...] = ()
 
 
 ACCESS_SITE = attrgetter("access_site")
 
 
-class Told(Struct, frozen=True, gc=False):
-    """What lines of one encounter have in common."""
+class Found(Struct, gc=False):
+    """A finding on the way: its id, and the codes that depend on it so far."""
+
+    finding_id: str
+    at_stake: list[CodeAtStake] = []
+
+
+class Told(Struct, gc=False):
+    """What is told of one encounter, and what all its lines need for it."""
 
     codes: Mapping[str, CodeEntry]
     encounter_id: str
     controls: Controls
-    findings: Mapping[About, Finding]
     sites: Mapping[str, str]  # access site: as it was recorded
+    found: dict[About, Found] = {}
+
+    def of_line(self, abouts: Iterable[About], code: str, units: int) -> tuple[str, ...]:
+        """Return the ids of the findings of a line, whose code depends on them."""
+        ids = []
+        for about in abouts:
+            found = self.found.get(about) or self.find(about)
+            found.at_stake.append(CodeAtStake(code, units))
+            ids.append(found.finding_id)
+        return tuple(ids)
+
+    def find(self, about: About) -> Found:
+        """Return a finding, begun when it is the first time."""
+        if about not in self.found:
+            kind, ids = about
+            self.found[about] = Found(short_id(self.encounter_id, kind, *ids))
+        return self.found[about]
 
 
 class Sheet(Struct, frozen=True, gc=False):
@@ -55,15 +79,15 @@ def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> 
         sheet.drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
-    abouts, stakes = _stakes(drafts, sheet.notes)
-    if sheet.drugs or sheet.at_stake:
-        add_stakes(stakes, sheet.drugs, sheet.at_stake)
-    by_about = _findings(encounter.encounter_id, stakes, controls)
-    findings = tuple(by_about.values())
-    told = Told(codes, encounter.encounter_id, controls, by_about, _sites(drafts, encounter))
-    lines = tuple(_lines(drafts, abouts, told))
+    told = Told(codes, encounter.encounter_id, controls, _sites(drafts, encounter))
+    lines = tuple(_lines(drafts, told))
     if sheet.drugs:
         lines = with_drugs(lines, [_drug_line(draft, told) for draft in sheet.drugs])
+    for note in sheet.notes:
+        told.find(note)
+    for note, stake in sheet.at_stake:
+        told.find(note).at_stake.extend([stake] if stake.code else [])
+    findings = tuple([_finding(about, told) for about in sorted(told.found)])
     if sheet.findings:
         findings = tuple(sorted((*findings, *sheet.findings), key=lambda one: (one.kind, one.administration_ids)))
     content = [one.claim_line_id for one in lines] + [one.finding_id for one in findings]
@@ -94,21 +118,25 @@ def _about(draft: Draft) -> Sequence[About]:
     return [*own, *draft.shared] if draft.shared else own
 
 
-def _lines(drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], told: Told) -> list[ClaimLine]:
+def _lines(drafts: Iterable[Draft], told: Told) -> list[ClaimLine]:
     """Return the claim lines of drafts with their findings. Lines alike in everything are told apart by number."""
-    encounter_id, codes, controls, findings = told.encounter_id, told.codes, told.controls, told.findings
+    encounter_id, codes, controls = told.encounter_id, told.codes, told.controls
     told_before: set[str] = set()  # what the ids of the lines so far rest on
     lines: list[ClaimLine] = []
-    for draft, about in zip(drafts, abouts, strict=True):
+    for draft in drafts:
         service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
-        status = status_of(tuple([kind for kind, _ in about])) if about else READY
+        status, findings = READY, NO_FINDINGS
+        if draft.flags or service.flags or draft.shared:
+            about = _about(draft)
+            status = status_of(tuple([kind for kind, _ in about]))
+            findings = told.of_line(about, code, draft.units)
         entry, first, ids, site = codes[code], service.given[0].administration, service.ids, service.site
         where = f"{encounter_id}\x1f{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}\x1f{site}\x1f{code}"
         content = unique = "\x1f".join((where, status, *modifiers, *ids))
-        number = 1
-        while unique in told_before:
-            number += 1
-            unique = f"{content}\x1e{number}"
+        if unique in told_before:
+            number = 2
+            while (unique := f"{content}\x1e{number}") in told_before:
+                number += 1
         told_before.add(unique)
         line = ClaimLine(  # by position: by name it takes nine times as long
             id_of(unique),
@@ -126,7 +154,7 @@ def _lines(drafts: Iterable[Draft], abouts: Iterable[Sequence[About]], told: Tol
             ids,
             controls[ids[0]] if len(ids) == 1 else _controls(ids, controls),
             draft.reasons,
-            tuple([findings[one].finding_id for one in about]) if about else (),
+            findings,
         )
         lines.append(line)
     return lines
@@ -157,7 +185,7 @@ def _drug_line(draft: DrugDraft, told: Told) -> ClaimLine:
         administration_ids=draft.ids,
         message_control_ids=_controls(draft.ids, told.controls),
         reasons=draft.reasons,
-        findings=tuple([told.findings[one].finding_id for one in notes]),
+        findings=told.of_line(notes, draft.code, draft.units),
         billed=BilledDrug(
             ndc=draft.ndc,
             ndc_quantity=draft.ndc_quantity,
@@ -184,17 +212,6 @@ def with_drugs(lines: Iterable[ClaimLine], drugs: Sequence[ClaimLine]) -> tuple[
     return tuple(sorted((*linked, *drugs), key=lambda one: one.service_date))
 
 
-def add_stakes(stakes: dict[About, list[CodeAtStake]], drugs: Iterable[DrugDraft], at_stake: Iterable[AtStake]) -> None:
-    """Add the findings of drugs to those of an encounter, with the codes that depend on them."""
-    for draft in drugs:
-        for note in dict.fromkeys(draft.notes):
-            stakes.setdefault(note, []).append(CodeAtStake(draft.code, draft.units))
-    for note, stake in at_stake:
-        of_note = stakes.setdefault(note, [])
-        if stake.code:
-            of_note.append(stake)
-
-
 def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
     """Return the control ids of the messages behind administrations."""
     if len(ids) == 1:
@@ -202,35 +219,12 @@ def _controls(ids: tuple[str, ...], controls: Controls) -> tuple[str, ...]:
     return tuple(dict.fromkeys([control for one in ids for control in controls[one]]))
 
 
-def _stakes(
-    drafts: Iterable[Draft], notes: Iterable[Note]
-) -> tuple[list[Sequence[About]], dict[About, list[CodeAtStake]]]:
-    """Return the findings of each draft, and every finding, those of notes too, with the codes that depend on it."""
-    abouts: list[Sequence[About]] = []
-    stakes: dict[About, list[CodeAtStake]] = {}
-    for draft in drafts:
-        about = _about(draft) if draft.flags or draft.service.flags else draft.shared
-        for one in about:
-            stakes.setdefault(one, []).append(CodeAtStake(draft.code, draft.units))
-        abouts.append(about)
-    for note in notes:
-        stakes.setdefault(note, [])
-    return abouts, stakes
-
-
-def _findings(
-    encounter_id: str, stakes: Mapping[About, Sequence[CodeAtStake]], controls: Controls
-) -> dict[About, Finding]:
-    """Return one finding per kind and administrations, in order."""
-    return {about: _finding(encounter_id, about, stakes[about], controls) for about in sorted(stakes)}
-
-
-def _finding(encounter_id: str, about: About, at_stake: Iterable[CodeAtStake], controls: Controls) -> Finding:
-    """Return one finding."""
+def _finding(about: About, told: Told) -> Finding:
+    """Return one finding, of one kind and some administrations."""
     kind, ids = about
-    known = kind_named(kind)
-    finding_id, messages = short_id(encounter_id, kind, *ids), _controls(ids, controls)
-    return Finding(finding_id, kind, known.severity, ids, messages, known.text, tuple(at_stake))
+    known, found = kind_named(kind), told.found[about]
+    messages, at_stake = _controls(ids, told.controls), tuple(found.at_stake)
+    return Finding(found.finding_id, kind, known.severity, ids, messages, known.text, at_stake)
 
 
 def assert_nothing_disappears(controls: Controls, coded: CodedEncounter) -> None:
