@@ -134,9 +134,10 @@ def _lines(drafts: Iterable[Draft], told: Told) -> list[ClaimLine]:
         where = f"{encounter_id}\x1f{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}\x1f{site}\x1f{code}"
         content = unique = "\x1f".join((where, status, *modifiers, *ids))
         if unique in told_before:
-            number = 2
-            while (unique := f"{content}\x1e{number}") in told_before:
+            number = 1
+            while unique in told_before:
                 number += 1
+                unique = f"{content}\x1e{number}"
         told_before.add(unique)
         line = ClaimLine(  # by position: by name it takes nine times as long
             id_of(unique),
