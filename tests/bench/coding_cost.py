@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import hl7
+from msgspec.structs import replace
 
 import coding
 from tests.bench.messages import typical_administrations
@@ -32,27 +34,71 @@ GIVEN = (
 )
 _CYCLE_MINUTES = 270
 
+Given = tuple[str, coding.Method, int, int | None, str]
+INFUSION, PUSH, INJECTION = coding.Method.INFUSION, coding.Method.PUSH, coding.Method.INJECTION
+ANTIBIOTICS = ("vancomycin", "cefepime", "metronidazole", "ceftriaxone", "ertapenem", "azithromycin")
+# Other visits of six: name, method, minutes after the first one's start, minutes it runs, access site.
+KINDS: dict[str, list[Given]] = {
+    "six pushes": [
+        (drug, PUSH, 60 * place, 0, "L-AC")
+        for place, drug in enumerate(("ondansetron", "famotidine", "ketorolac", "morphine", "ondansetron", "lorazepam"))
+    ],
+    "six infusions of 110 minutes": [
+        (drug, INFUSION, 120 * place, 110, "L-AC") for place, drug in enumerate(ANTIBIOTICS)
+    ],
+    "six infusions that overlap": [
+        (drug, INFUSION, 10 * place, 90 + 50 * place, "L-AC") for place, drug in enumerate(ANTIBIOTICS)
+    ],
+    "chemotherapy with fluid, premedication and an injection": [
+        ("saline", INFUSION, 0, 180, "port"),
+        ("ondansetron", INFUSION, 10, 20, "port"),
+        ("dexamethasone", PUSH, 31, 0, "port"),
+        ("paclitaxel", INFUSION, 40, 180, "port"),
+        ("carboplatin", INFUSION, 225, 60, "port"),
+        ("pegfilgrastim", INJECTION, 300, 0, ""),
+    ],
+    "two access sites": [
+        ("vancomycin", INFUSION, 0, 120, "L-AC"),
+        ("cefepime", INFUSION, 0, 60, "R-AC"),
+        ("saline", INFUSION, 120, 120, "L-AC"),
+        ("ondansetron", PUSH, 10, 0, "R-AC"),
+        ("morphine", PUSH, 20, 0, "L-AC"),
+        ("metronidazole", INFUSION, 70, 60, "R-AC"),
+    ],
+    "six infusions without a stop": [
+        (drug, INFUSION, 120 * place, None, "L-AC") for place, drug in enumerate(ANTIBIOTICS)
+    ],
+}
+
 
 def encounter(administrations: int) -> coding.Encounter:
     """A visit of so many administrations at one access site; the same six come again, the next cycle later."""
+    given: list[Given] = []
+    for number in range(administrations):
+        name, method, after, ran = GIVEN[number % len(GIVEN)]
+        given.append((name, method, _CYCLE_MINUTES * (number // len(GIVEN)) + after, ran, "LA-PIV"))
+    return _visit(given)
+
+
+def _visit(given: Sequence[Given]) -> coding.Encounter:
     return coding.Encounter(
         encounter_id="V-SYN",
         patient_id="P-SYN",
         arrived_at=MIDNIGHT,
         departed_at=MIDNIGHT + timedelta(days=30),
-        administrations=tuple(_administration(number) for number in range(administrations)),
+        administrations=tuple(_administration(number, one) for number, one in enumerate(given)),
     )
 
 
-def _administration(number: int) -> coding.Administration:
-    name, method, after, ran = GIVEN[number % len(GIVEN)]
-    start = MIDNIGHT + timedelta(minutes=_CYCLE_MINUTES * (number // len(GIVEN)) + after)
+def _administration(number: int, given: Given) -> coding.Administration:
+    name, method, after, ran, site = given
+    start = MIDNIGHT + timedelta(minutes=after)
     return coding.Administration(
         administration_id=f"A{number:04}",
         drug=coding.Drug("", "", name),
-        route=coding.Route.INTRAVENOUS,
+        route=coding.Route.SUBCUTANEOUS if method is INJECTION else coding.Route.INTRAVENOUS,
         method=method,
-        access_site="LA-PIV",
+        access_site=site,
         runs=(coding.Run(start, start + timedelta(minutes=ran) if ran else None),),
         charted_at=start,
         order_number=f"ORD{number:04}",
@@ -61,7 +107,7 @@ def _administration(number: int) -> coding.Administration:
 
 
 def run() -> list[Table]:
-    return [_growth(), _import()]
+    return [_growth(), _kinds(), _import()]
 
 
 def _growth() -> Table:
@@ -97,6 +143,37 @@ def _growth() -> Table:
             ]
             for size in SIZES
         ],
+    )
+
+
+def _kinds() -> Table:
+    policies = [coding.load_policy(setting) for setting in coding.Setting]
+    formulary = coding.default_formulary()
+    visits = {
+        "the six of the table above": encounter(len(GIVEN)),
+        **{name: _visit(given) for name, given in KINDS.items()},
+    }
+    seconds: dict[tuple[str, str], list[float]] = {(name, policy.setting): [] for name in visits for policy in policies}
+    for _ in range(ROUNDS):
+        for name, visit in visits.items():
+            for policy in policies:
+                one = replace(visit, setting=policy.setting)
+                began = time.process_time()
+                for _ in range(200):
+                    coding.code_encounter(one, policy, formulary)
+                seconds[name, policy.setting].append((time.process_time() - began) / 200)
+    rows = []
+    for name, visit in visits.items():
+        coded = [coding.code_encounter(replace(visit, setting=one.setting), one, formulary) for one in policies]
+        lines = ", ".join(str(len(one.lines)) for one in coded)
+        findings = ", ".join(str(len(one.findings)) for one in coded)
+        rows.append([name, lines, findings, *(_micro(seconds[name, policy.setting]) for policy in policies)])
+    return Table(
+        "Coding six administrations of other kinds",
+        f"`code_encounter`, CPU time of {ROUNDS} rounds, median (least - greatest); lines and findings of the "
+        "hospital's claim, of the practitioner's.",
+        ["visit", "lines", "findings", "hospital, µs", "practitioner, µs"],
+        rows,
     )
 
 
