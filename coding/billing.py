@@ -120,7 +120,7 @@ def _concentration(text: str, packages: tuple[Package, ...], where: str) -> tupl
     if not slash:
         raise FormularyError(unusable)
     volume_text = volume_text.strip()
-    volume = _measure(volume_text if volume_text[:1].isdigit() else f"1 {volume_text}", "concentration", where)
+    volume = _measure(f"1 {volume_text}" if volume_text[:1].isalpha() else volume_text, "concentration", where)
     content = _measure(drug.strip(), "concentration", where)
     if content is None or volume is None or in_unit(volume, "mL") is None:
         raise FormularyError(unusable)

@@ -68,6 +68,12 @@ def test_packages_of_different_strength_give_none():
     assert row(hcpcs="J9035", package="100 mg/4 mL|100 mg/2 mL").concentration is None
 
 
+@pytest.mark.parametrize(("said", "volume"), [("50 mg/2.5 mL", "2.5"), ("50 mg/mL", "1"), ("50 mg/.5 mL", "0.5")])
+def test_a_concentration_is_in_a_volume_of_any_size(said, volume):
+    _, found = row(hcpcs="J9035", concentration=said).concentration
+    assert (str(found.amount), found.unit) == (volume, "mL")
+
+
 def test_a_mere_vial_says_no_size():
     assert row(hcpcs="J9035", package="vial").packages == ()
 
@@ -79,7 +85,7 @@ def test_a_mere_vial_says_no_size():
         ("ndc", "123", "ndc '123' must be eleven digits"), ("package", "x mg", "package 'x mg' must be a number"),
         ("concentration", "25 mg", "concentration '25 mg' must be a drug's amount in a volume"),
         ("single_dose", "maybe", "single_dose 'maybe' must be yes or no"),
-        ("ndc_unit", "ML2", "ndc_unit 'ML2' must be"),
+        ("ndc_unit", "ML2", "ndc_unit 'ML2' must be one of F2, GR, ME, ML, UN"),
         ("revenue_code", "636", "revenue_code '636' must be four digits"),
     ],
 )  # fmt: skip
