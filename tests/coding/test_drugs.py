@@ -108,6 +108,7 @@ def test_a_pharmacy_name_is_known_by_its_ingredient(name, ingredient):
         ("STERILE WATER FOR INJECTION 10 mL", "diluent"),
         ("dextrose 5% in water (D5W) with heparin", "heparin"),
         ("D5W with sodium bicarbonate 150 mEq", "sodium bicarbonate"),
+        ("NS with bupivacaine with epinephrine", "bupivacaine with epinephrine"),
         ("NS w/ thiamine 100 mg, folic acid 1 mg", "thiamine"),
         ("sodium chloride 0.9 % (flush) injection 10 mL", "saline flush"),
         ("BD POSIFLUSH NORMAL SALINE 0.9 % INJ SOLN", "saline flush"),
