@@ -41,7 +41,8 @@ def check(drafts: list[Draft], claim: Claim, day: date) -> tuple[list[Draft], li
     over: dict[tuple[str, date], UnitLimit] = {}
     for of_date, verdict in verdicts.items():
         if verdict.pairs:
-            drafts = [_with_pair(one, of_date, verdict.pairs, claim.policy) for one in drafts]
+            pairs, policy = verdict.pairs, claim.policy
+            drafts = [_with_pair(one, of_date, pairs, policy) if one.code in pairs else one for one in drafts]
         for code, limit in verdict.over.items():
             over[code, of_date] = limit
     return _within(drafts, over) if over else (drafts, [])
@@ -105,8 +106,8 @@ def proposed_units(drafts: Iterable[Draft]) -> Units:
 
 
 def _with_pair(draft: Draft, day: date, pairs: Mapping[str, bool], policy: Policy) -> Draft:
-    """Return one draft with what its pair on the date asks."""
-    if draft.code not in pairs or draft.service_date != day or not is_proposed(draft):
+    """Return one draft of a second code with what its pair on the date asks."""
+    if draft.service_date != day or not is_proposed(draft):
         return draft
     if not pairs[draft.code]:
         return replace(draft, flags=(*draft.flags, "PAIR_NOT_PAID"))

@@ -47,10 +47,10 @@ class Told(Struct, gc=False):
 
     def of_line(self, abouts: Iterable[About], code: str, units: int) -> tuple[str, ...]:
         """Return the ids of the findings of a line, whose code depends on them."""
-        ids = []
+        ids, stake = [], CodeAtStake(code, units)
         for about in abouts:
             found = self.found.get(about) or self.find(about)
-            found.at_stake.append(CodeAtStake(code, units))
+            found.at_stake.append(stake)
             ids.append(found.finding_id)
         return tuple(ids)
 
@@ -111,9 +111,9 @@ def _sites(drafts: Iterable[Draft], encounter: Encounter) -> Mapping[str, str]:
     return recorded_names(encounter.administrations) if any(one.service.site for one in unnamed) else {}
 
 
-def _about(draft: Draft) -> Sequence[About]:
+def _about(flags: tuple[str, ...], draft: Draft) -> list[About]:
     """Return the findings of a draft, each once: of its own administrations, and those that lines share."""
-    flags, ids = draft.service.flags + draft.flags, draft.service.ids
+    ids = draft.service.ids
     own: list[About] = [(kind, ids) for kind in (dict.fromkeys(flags) if len(flags) > 1 else flags)]
     return [*own, *draft.shared] if draft.shared else own
 
@@ -127,9 +127,9 @@ def _lines(drafts: Iterable[Draft], told: Told) -> list[ClaimLine]:
         service, code, modifiers, day = draft.service, draft.code, draft.modifiers, draft.service_date
         status, findings = READY, NO_FINDINGS
         if draft.flags or service.flags or draft.shared:
-            about = _about(draft)
-            status = status_of(tuple([kind for kind, _ in about]))
-            findings = told.of_line(about, code, draft.units)
+            flags = service.flags + draft.flags
+            status = status_of(flags + tuple([kind for kind, _ in draft.shared]) if draft.shared else flags)
+            findings = told.of_line(_about(flags, draft), code, draft.units)
         entry, first, ids, site = codes[code], service.given[0].administration, service.ids, service.site
         where = f"{encounter_id}\x1f{day.toordinal()}\x1f{draft.units}\x1f{draft.minutes}\x1f{site}\x1f{code}"
         content = unique = "\x1f".join((where, status, *modifiers, *ids))
