@@ -310,6 +310,12 @@ def committed(consumer: ConsumerT, tp: TP) -> int:
     return cast(FaustConsumer, consumer)._committed_offset.get(tp) or 0
 
 
+def read_back(app: AppT) -> tuple[int, int]:
+    """How far the reading of the tables came, own and standby: the sums of their offsets."""
+    recovery = cast(FaustTableManager, app.tables).recovery
+    return sum(recovery.active_offsets.values()), sum(recovery.standby_offsets.values())
+
+
 def streams_have_room(app: AppT, tp: TP) -> bool:
     """Whether delivering a message of the partition cannot block: the flow is on and no channel's queue is full."""
     channels = cast(FaustConductor, app.topics)._tp_index.get(tp, ())

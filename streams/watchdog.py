@@ -1,4 +1,4 @@
-"""Turns "there is lag, and the commit does not move" into an exit."""
+"""Turns "there is lag, and the commit does not move" into an exit, and "the tables are not read back" too."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.faust_private import committed
+from streams.faust_private import committed, read_back
 from streams.intake import Message
 from streams.log import Explained
 from streams.worker_metrics import WorkerMetrics
@@ -44,6 +44,8 @@ class Watchdog:
         self._moved: dict[TP, float] = {}
         self._first: dict[TP, int] = {}  # the first message that was there after the last rebalance
         self._rebalances = 0
+        self._read: tuple[int, ...] = ()  # how far the reading of the tables came, and when it came further
+        self._read_at = 0.0
 
     def progressed(self, messages: Sequence[Message]) -> None:
         """Note that these messages were written and acknowledged."""
@@ -52,7 +54,7 @@ class Watchdog:
         self._moved.update(dict.fromkeys(done, time.monotonic()))
 
     async def check(self) -> None:
-        """Crash the app when a partition that we own has lag and stands still."""
+        """Crash the app when a partition that we own has lag and stands still, or the reading of the tables does."""
         consumer = self.app.consumer
         if self.app.rebalancing_count != self._rebalances:
             # Another worker may have had our partitions since, and brought them further than we know.
@@ -62,15 +64,17 @@ class Watchdog:
             self._first.clear()
         if self.app.rebalancing or not self.app.tables.actives_ready:
             self._moved.clear()
+            await self._check_recovery()
             return
+        self._read = ()
         now = time.monotonic()
         changelogs = self.app.tables.changelog_topics
         lags: dict[tuple[str, int], int] = {}
         stands: dict[str, float] = {}
-        for tp in list(consumer.assignment()):
-            if tp.topic in changelogs:
-                continue
-            lag = lags[tp.topic, tp.partition] = await self._lag(tp)
+        tps = [tp for tp in consumer.assignment() if tp.topic not in changelogs]
+        ends = await self._ends(tps)
+        for tp in tps:
+            lag = lags[tp.topic, tp.partition] = await self._lag(tp, ends.get(tp) or 0)
             moved = self._moved.setdefault(tp, now)
             if not lag:
                 self._moved[tp] = now
@@ -82,11 +86,28 @@ class Watchdog:
                 await self.app.crash(Stuck(message))
         self.metrics.lag(lags, stands)
 
-    async def _lag(self, tp: TP) -> int:
+    async def _check_recovery(self) -> None:
+        """Crash the app when it has read nothing of its tables for too long, nor been given other partitions."""
+        now, read = time.monotonic(), (self.app.rebalancing_count, *read_back(self.app))
+        if read != self._read:
+            self._read, self._read_at = read, now
+        elif now - self._read_at > self.stuck_after:
+            message = f"the tables are not there, and nothing of them was read for {now - self._read_at:.0f} s"
+            log.critical("%s; the worker ends", message)
+            await self.app.crash(Stuck(message))
+
+    async def _ends(self, tps: Sequence[TP]) -> Mapping[TP, int]:
+        """Where partitions end, asked of the broker: what was fetched tells nothing of one that is not fetched."""
+        if tps:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                return await asyncio.wait_for(self.app.consumer.highwaters(*tps), _ASK_SECONDS)
+        return {}
+
+    async def _lag(self, tp: TP, end: int) -> int:
         """How many messages wait in a partition. Those that retention deleted do not."""
         consumer = self.app.consumer
         done = max(self._done.get(tp, 0), self.recovered(tp), committed(consumer, tp))
-        end = consumer.highwater(tp) or 0
+        end = max(end, consumer.highwater(tp) or 0)
         if done < end and tp not in self._first:
             # A broker that is away says so elsewhere; we ask again at the next look.
             with contextlib.suppress(KafkaError, TimeoutError):

@@ -20,15 +20,20 @@ class Message:
 
 class Consumer:
     def __init__(self) -> None:
-        self.end, self.first = 0, 0
+        self.end, self.first, self.is_fetched = 0, 0, True
         self.is_away = False
         self._committed_offset: dict[TP, int | None] = {}
 
     def assignment(self) -> set[TP]:
         return {INBOUND}
 
-    def highwater(self, tp: TP) -> int:
-        return self.end
+    def highwater(self, tp: TP) -> int | None:
+        return self.end if self.is_fetched else None
+
+    async def highwaters(self, *partitions: TP) -> dict[TP, int]:
+        if self.is_away:
+            raise KafkaTimeoutError
+        return dict.fromkeys(partitions, self.end)
 
     async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
         if self.is_away:
@@ -36,9 +41,17 @@ class Consumer:
         return dict.fromkeys(partitions, self.first)
 
 
+class Recovery:
+    def __init__(self) -> None:
+        self.active_offsets: dict[TP, int] = {}
+        self.standby_offsets: dict[TP, int] = {}
+
+
 class Tables:
-    actives_ready = True
     changelog_topics: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.actives_ready, self.recovery = True, Recovery()
 
 
 class App:
@@ -119,6 +132,29 @@ def test_a_partition_that_never_moves_after_a_restart_ends_the_worker_too(clock:
     clock[0] += 61
     check(dog)
     assert [str(crash) for crash in app.crashes] == ["hl7.inbound[0]: 5 waiting, none done for 61 s"]
+
+
+def test_a_partition_that_is_never_fetched_ends_the_worker_too(clock: list[float]) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 10)  # type: ignore[arg-type]
+    app.consumer.end, app.consumer.is_fetched = 15, False
+    check(dog)
+    clock[0] += 61
+    check(dog)
+    assert [str(crash) for crash in app.crashes] == ["hl7.inbound[0]: 5 waiting, none done for 61 s"]
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_tables_that_are_not_read_back_end_the_worker(clock: list[float], is_read: bool) -> None:
+    app = App()
+    dog = Watchdog(app, WorkerMetrics(), 60, lambda _: 0)  # type: ignore[arg-type]
+    app.tables.actives_ready = False
+    for place in range(14):
+        app.tables.recovery.active_offsets[INBOUND] = place if is_read else 1
+        check(dog)
+        clock[0] += 5
+    said = "the tables are not there, and nothing of them was read for 65 s"
+    assert [str(crash) for crash in app.crashes] == ([] if is_read else [said])
 
 
 def test_what_another_worker_did_in_between_is_no_lag(clock: list[float]) -> None:
