@@ -59,7 +59,7 @@ def _play(mix: Mix, encounters: int, field: Field, began: float, seconds: float)
     messages, troubles = worse_day(mix.seed, encounters)
     faults = list(mix.make(field))
     broker = _broker(mix, field)
-    play = Play(broker, messages, rate=len(messages) / seconds, faults=faults, logs=field.folder, patience=150.0)
+    play = Play(broker, messages, rate=len(messages) / seconds, faults=faults, logs=field.folder)
     outcome = play.run()
     stored = [value for _, _, value in broker.read(broker.topics.inbound)]
     expected = oracle(stored, broker.settings)
