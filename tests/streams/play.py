@@ -118,7 +118,7 @@ class Play:
     broker: Broker
     messages: Sequence[bytes]
     rate: float | None = None
-    # After a kill, Faust's own consumer may commit one message of a partition each half second: minutes for some hundred.
+    # After a kill, Faust's own consumer may commit one message of a partition each half second: minutes for a hundred.
     patience: float = 300.0
     disturb: Callable[[Stage], None] | None = None  # called over and over while messages are being sent
     faults: Sequence[Fault] = ()
