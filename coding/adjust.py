@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from coding.checks import has_word
 from coding.claim import Family, Role
 from coding.contest import Claim
 from coding.devices import is_implanted_pump, is_refill, starts_pump
@@ -12,6 +11,7 @@ from coding.drugs import DrugClass
 from coding.edits import is_proposed
 from coding.encounter import PatientStatus, Route, Setting
 from coding.findings import is_holding
+from coding.order_words import has_word
 from coding.policy import Policy
 from coding.rules import Rules
 from coding.services import Draft, Given, Note, Service, Technique

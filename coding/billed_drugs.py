@@ -9,10 +9,11 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from coding.billing import Billing, standard_ndc
+from coding.billing import Billing
 from coding.claim import Family
 from coding.contest import Claim
 from coding.dates import instant, local_date
+from coding.drug_codes import standard_ndc
 from coding.drug_units import is_unclassified
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, Drug, Encounter, Measure, Route

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from coding.drug_codes import standard_ndc
 from coding.encounter import Measure
 from coding.errors import FormularyError
 from coding.measures import in_unit, is_container, read_measure
 
 CODE = re.compile(r"[A-V]\d{4}|\d{4}[0-9AFMTU]")
-NDC = re.compile(r"(\d{5})-?(\d{4})-?(\d{2})")
 REVENUE = re.compile(r"\d{4}")
 NDC_UNITS = ("", "F2", "GR", "ME", "ML", "UN")
 YES, NO = ("yes", "y", "true", "1"), ("no", "n", "false", "0")
@@ -47,7 +47,7 @@ class Billing(Struct, frozen=True, gc=False):
 def billing_of(row: Mapping[str, str], where: str) -> Billing | None:
     """Return what a row says of billing; None when it names neither a code nor an NDC.
 
-    Columns: hcpcs, hcpcs_unit ("10 mg"), ndc (11 digits, or 5-4-2), package ("100 mg" or "100 mg/4 mL", several with
+    Columns: hcpcs, hcpcs_unit ("10 mg"), ndc (11 digits, or in groups), package ("100 mg" or "100 mg/4 mL", several with
     "|"; a mere "vial" says no size), concentration ("25 mg/mL"), ndc_unit (F2, GR, ME, ML, UN), single_dose, packaged,
     discounted_340b (yes or no), revenue_code, department.
 
@@ -82,15 +82,9 @@ def billing_of(row: Mapping[str, str], where: str) -> Billing | None:
     )
 
 
-def standard_ndc(text: str) -> str:
-    """Return the eleven digits of an NDC of eleven digits or of the form 5-4-2; "" for anything else."""
-    match = NDC.fullmatch(text.strip())
-    return "".join(match.groups()) if match else ""
-
-
 def _ndc(text: str, where: str) -> str:
     if text and not standard_ndc(text):
-        raise FormularyError(f"{where}: ndc {text!r} must be eleven digits, or 5-4-2 with hyphens")
+        raise FormularyError(f"{where}: ndc {text!r} must be eleven digits, or three groups with hyphens")
     return standard_ndc(text)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 
 from msgspec import Struct
@@ -14,11 +13,12 @@ from coding.devices import starts_pump
 from coding.drugs import DrugClass, Formulary
 from coding.encounter import Administration, Completion, Encounter, Method, Route
 from coding.identify import identity_of, identity_of_mix
+from coding.order_words import has_word, said_of
 from coding.policy import Policy
 from coding.presence import Presence, inside
 from coding.procedures import beside_sedation
 from coding.pump_times import units_differ
-from coding.rules import Limits, Rules, read_toml
+from coding.rules import Limits, Rules
 from coding.services import Given, Identity, Note
 from coding.sites import site_key
 from coding.stretches import minutes_of
@@ -180,20 +180,6 @@ def _fluid_excluded(administration: Administration, policy: Policy) -> str:
     if policy.hyd_indication == "required" and not administration.indication:
         return "HYD_NO_INDICATION"
     return ""
-
-
-def said_of(administration: Administration) -> str:
-    """Return what the order, the note and the indication say; "" when nothing."""
-    if administration.order_text or administration.indication:
-        return f"{administration.order_text} {administration.indication}".strip()
-    return ""
-
-
-@lru_cache(maxsize=4096)
-def has_word(said: str, purpose: str) -> bool:
-    """Say whether a text has one of the words of a purpose."""
-    text = said.casefold()
-    return any(word in text for word in read_toml("order_words.toml")[purpose])
 
 
 def _timed(administration: Administration, ids: tuple[str, ...], identity: Identity, record: Record) -> Given | Note:

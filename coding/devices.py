@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from coding.claim import Family
 from coding.encounter import Administration, Device
+from coding.order_words import says
 from coding.rules import Rules, read_toml
 from coding.stretches import Stretches, minutes_of
 
@@ -37,16 +38,9 @@ def is_implanted_pump(administration: Administration) -> bool:
     return administration.device is implanted or implanted in _named_devices(administration.drug.name)
 
 
-@lru_cache(maxsize=4096)
-def _says_refill(said: str) -> bool:
-    """Say whether a text has a word of filling a pump again, or of its upkeep."""
-    text = said.casefold()
-    return any(word in text for word in read_toml("order_words.toml")["refill"])
-
-
 def is_refill(administration: Administration) -> bool:
     """Say whether a pump was refilled or kept up, by the order's words or the product's."""
-    return _says_refill(f"{administration.order_text} {administration.indication} {administration.drug.name}")
+    return says(administration, "refill")
 
 
 def is_on_body_injector(administration: Administration) -> bool:

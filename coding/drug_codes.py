@@ -11,19 +11,27 @@ from coding.rules import read_toml
 
 Key = tuple[str, str]  # system, code
 ANY_SYSTEM = "*"  # of a code that stands without a system
-NDC_GROUPS = re.compile(r"(\d{1,5})-(\d{1,4})-(\d{1,2})")
+# Eleven digits with or without hyphens, or ten in the label's groups: 4-4-2, 5-3-2, 5-4-1.
+NDC = re.compile(r"(\d{5})-?(\d{4})-?(\d{2})|(\d{4})-(\d{4})-(\d{2})|(\d{5})-(\d{3})-(\d{2})|(\d{5})-(\d{4})-(\d)")
+
+
+def standard_ndc(text: str) -> str:
+    """Return the eleven digits of an NDC as claims have them, 5-4-2; "" for ten without groups, and for anything else.
+
+    Source: 837 implementation guides, loop 2410; FDA on the groups of an NDC.
+    """
+    match = NDC.fullmatch(text.strip())
+    if match is None:
+        return ""
+    labeler, product, package = [group for group in match.groups() if group]
+    return f"{labeler:0>5}{product:0>4}{package:0>2}"
 
 
 def code_key(system: str, code: str) -> Key:
-    """Return the key of a code. NDCs of ten digits are filled to 5-4-2, as claims have them.
-
-    Source: 837 implementation guides, loop 2410; HL7 table 0396 on the names of systems.
-    """
+    """Return the key of a code: an NDC by its eleven digits. Source: HL7 table 0396 on the names of systems."""
     plain = _systems().get(system.casefold(), system.casefold())
-    if plain == "ndc" and (groups := NDC_GROUPS.fullmatch(code)):
-        labeler, product, package = groups.groups()
-        return plain, f"{labeler:0>5}{product:0>4}{package:0>2}"
-    return plain, code.casefold()
+    ndc = standard_ndc(code) if plain == "ndc" else ""
+    return plain, ndc or code.casefold()
 
 
 def keys_of(drug: Drug) -> Iterator[Key]:

@@ -49,17 +49,18 @@ class Told(Struct, gc=False):
         """Return the ids of the findings of a line, whose code depends on them."""
         ids, stake = [], CodeAtStake(code, units)
         for about in abouts:
-            found = self.found.get(about) or self.find(about)
+            found = self.find(about)
             found.at_stake.append(stake)
             ids.append(found.finding_id)
         return tuple(ids)
 
     def find(self, about: About) -> Found:
         """Return a finding, begun when it is the first time."""
-        if about not in self.found:
+        found = self.found.get(about)
+        if found is None:
             kind, ids = about
-            self.found[about] = Found(short_id(self.encounter_id, kind, *ids))
-        return self.found[about]
+            found = self.found[about] = Found(short_id(self.encounter_id, kind, *ids))
+        return found
 
 
 class Sheet(Struct, frozen=True, gc=False):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from coding.bench import Bench
-from coding.checks import DRAWS, has_word, said_of
+from coding.checks import DRAWS
 from coding.encounter import Route
+from coding.order_words import has_word, said_of
 from coding.rules import NeighbourRules, read_toml
 from coding.services import Draft, Given, Note
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from coding.bench import Bench, continued, edged
-from coding.checks import has_word, said_of
 from coding.claim import Family
 from coding.devices import is_implanted_pump, is_portable_pump, is_refill, starts_pump
 from coding.drugs import DrugClass
 from coding.encounter import Route
+from coding.order_words import says
 from coding.services import Given
 from coding.times import BY_HAND
 
@@ -41,11 +41,6 @@ def _with_own_code(ones: list[Given], bench: Bench) -> list[Given]:
     within = [one for one in portable if is_refill(one.administration) and one.identity.ingredient in clinics]
     bench.leave("PUMP_INCLUDED", within)
     return [one for one in ones if one not in within]
-
-
-def _says(one: Given, purpose: str) -> bool:
-    """Say whether the order or the product has a word of a purpose."""
-    return has_word(f"{said_of(one.administration)} {one.administration.drug.name}", purpose)
 
 
 def arteries(ones: list[Given], bench: Bench) -> None:
@@ -88,8 +83,8 @@ def cavities(ones: list[Given], bench: Bench) -> None:
     }
     lesions = [one for one in ones if one.administration.route is Route.INTRALESIONAL]
     for one in [one for one in ones if one.administration.route is not Route.INTRALESIONAL]:
-        route, by_reservoir = one.administration.route, _says(one, "reservoir")
-        if route is Route.INTRAPERITONEAL and _says(one, "heated"):
+        route, by_reservoir = one.administration.route, says(one.administration, "reservoir")
+        if route is Route.INTRAPERITONEAL and says(one.administration, "heated"):
             bench.leave("HIPEC_NOT_OURS", [one])
         else:
             bench.add(one, rules.reservoir_code if by_reservoir else by_route[route], "CAVITY")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from coding.bench import Bench, continued, edged
-from coding.checks import has_word, said_of
 from coding.claim import Family, Role
 from coding.contest import Claim
 from coding.dates import MINUTE
 from coding.devices import is_on_body_injector
 from coding.drugs import DrugClass
 from coding.encounter import Device, Method, Route
+from coding.order_words import has_word, said_of
 from coding.policy import Policy
 from coding.services import Given
 

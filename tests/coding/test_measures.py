@@ -6,7 +6,8 @@ import pytest
 
 from coding import Drug, FormularyError, Measure, default_formulary
 from coding.billed_drugs import amount_in
-from coding.billing import billing_of, standard_ndc
+from coding.billing import billing_of
+from coding.drug_codes import standard_ndc
 from coding.measures import in_unit, read_measure, units
 
 
@@ -44,9 +45,17 @@ def test_a_measure_is_a_number_and_a_known_unit(text, measure):
     assert (found and (str(found.amount), found.unit)) == measure
 
 
-def test_an_ndc_is_eleven_digits_or_5_4_2():
-    assert standard_ndc("50242-0060-01") == standard_ndc("50242006001") == "50242006001"
-    assert standard_ndc("0409-7332-01") == ""  # ten digits: where the zero goes is a guess
+@pytest.mark.parametrize(
+    ("text", "eleven"),
+    [
+        ("50242006001", "50242006001"), ("50242-0060-01", "50242006001"), ("0409-7332-01", "00409733201"),
+        ("50242-060-01", "50242006001"), ("50242-0060-1", "50242006001"), (" 50242006001 ", "50242006001"),
+        ("0409733201", ""),  # ten digits without groups: where the zero goes is a guess
+        ("409-7332-01", ""), ("50242-0060-001", ""), ("5024-2006-1", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_an_ndc_has_eleven_digits_when_its_groups_tell_where_the_zero_goes(text, eleven):
+    assert standard_ndc(text) == eleven
 
 
 def row(**columns):
