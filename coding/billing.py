@@ -47,7 +47,7 @@ class Billing(Struct, frozen=True, gc=False):
 def billing_of(row: Mapping[str, str], where: str) -> Billing | None:
     """Return what a row says of billing; None when it names neither a code nor an NDC.
 
-    Columns: hcpcs, hcpcs_unit ("10 mg"), ndc (11 digits, or in groups), package ("100 mg" or "100 mg/4 mL", several with
+    Columns: hcpcs, hcpcs_unit ("10 mg"), ndc (11 digits or groups), package ("100 mg" or "100 mg/4 mL", several with
     "|"; a mere "vial" says no size), concentration ("25 mg/mL"), ndc_unit (F2, GR, ME, ML, UN), single_dose, packaged,
     discounted_340b (yes or no), revenue_code, department.
 
