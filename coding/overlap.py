@@ -89,6 +89,10 @@ class InfusionCoder(Struct, gc=False):
         """Return the dose with the most minutes that nothing has taken."""
         return min(doses, key=lambda dose: (-minutes_of(self.counted.left_of(dose.stretches)), dose.start, dose.ids))
 
+    def _more(self, family: DrugRules) -> int:
+        """Return the fewest minutes past a full hour that make one more."""
+        return self.policy.additional_hour_min or family.additional_minutes_min
+
     def _code_lead(self, lead: Service) -> None:
         """Code the first line of a drug: initial, sequential, concurrent, or included in another."""
         family, day = self.rules.drugs[lead.family], lead.start_date
@@ -124,7 +128,7 @@ class InfusionCoder(Struct, gc=False):
         if shared and lead.family is CHEMOTHERAPY:
             flags = ("CHEMO_CONCURRENT",)
         if shared:
-            more = self.policy.additional_hour_min or family.additional_minutes_min
+            more = self._more(family)
             if additional_hours(minutes, more) != additional_hours(lead.minutes, more):
                 flags = (*flags, "PARTIAL_OVERLAP")
         code, day = family.sequential_code, lead.start_date
@@ -145,7 +149,7 @@ class InfusionCoder(Struct, gc=False):
         """Write the first hour and the additional hours of an infusion, and take its minutes."""
         service, minutes = first.service, first.minutes
         assert minutes is not None
-        more = self.policy.additional_hour_min or family.additional_minutes_min
+        more = self._more(family)
         if minutes < service.minutes and is_on_edge(minutes, family.initial_minutes_min, more):
             first = replace(first, flags=(*first.flags, "BOUNDARY_MINUTE"))
         self.counted.add(service.stretches)
@@ -157,10 +161,7 @@ class InfusionCoder(Struct, gc=False):
     def _code_repeat(self, dose: Service) -> None:
         """Code a later dose of a drug that has its lead line. Source: MedLearn 2025-01-13 on CPT 96366."""
         family, how = self.rules.drugs[dose.family], self.policy.same_drug
-        left, more = (
-            self.counted.left_of(dose.stretches),
-            self.policy.additional_hour_min or family.additional_minutes_min,
-        )
+        left, more = self.counted.left_of(dose.stretches), self._more(family)
         minutes = minutes_of(left)
         least = more if how == "per_dose_31" else family.initial_minutes_min
         edge = ("BOUNDARY_MINUTE",) if is_on_edge(minutes, least, more) else ()
