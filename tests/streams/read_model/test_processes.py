@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from streams.claims import newest_sets
 from streams.demo.hospital_day import hospital_day
-from streams.demo.stage import Stage
+from streams.demo.stage import Stage, is_well
 from streams.read_model.notices import read_notices
 from streams.read_model.opening import open_shelf
 from streams.settings import Settings
+from tests.faults.fault import Fault
 from tests.servers.redis import RedisServer
 from tests.streams.brokers import EmbeddedBroker
 from tests.streams.play import Play
@@ -36,41 +37,60 @@ def standing(broker: EmbeddedBroker) -> set[str]:
     return {line["claim_line_id"] for of in newest_sets(lines).values() for line in of}
 
 
-class Beside:
-    """Starts the projector beside the others, and a while later does something, once."""
-
-    def __init__(self, does: Callable[[], None], after: float) -> None:
-        self.does = does
-        self.after = after
-        self.started = 0.0
-        self.is_done = False
-
-    def __call__(self, stage: Stage) -> None:
-        if "projector" not in stage.processes:
-            stage.start("projector", "project")
-            self.started = time.monotonic()
-        if not self.is_done and time.monotonic() - self.started > self.after:
-            self.does()
-            self.is_done = True
+async def samples(settings: Settings) -> dict[str, set[str]]:
+    """Per role the names of the figures in its newest notice."""
+    shelf = open_shelf(settings)
+    found = {notice.role: {name for name, _, _ in notice.samples} for notice in read_notices(await shelf.notices())}
+    await shelf.close()
+    return found
 
 
 def test_each_process_says_how_it_is(tmp_path: Path) -> None:
     broker = EmbeddedBroker(tmp_path)
-    seen: dict[str, set[str]] = {}
+    expected = {
+        ("worker", "dripcode_encounters_open"),
+        ("listener", "dripcode_mllp_ack_seconds_bucket"),
+        ("projector", "dripcode_projection_behind_records"),
+    }
 
-    def look() -> None:
-        async def notices() -> None:
-            shelf = open_shelf(broker.settings)
-            for notice in read_notices(await shelf.notices()):
-                seen[notice.role] = {name for name, _, _ in notice.samples}
-            await shelf.close()
+    def wait_for_all(stage: Stage) -> None:
+        stage.start("projector", "project")
+        until = time.monotonic() + 60
+        missing = expected
+        while missing:
+            stage.check()
+            assert time.monotonic() < until, f"after 60 s nobody said {missing}"
+            time.sleep(0.2)
+            said = asyncio.run(samples(broker.settings))
+            missing = {(role, name) for role, name in expected if name not in said.get(role, set())}
 
-        asyncio.run(notices())
+    Play(broker, DAY, at_end=wait_for_all).run()
 
-    Play(broker, DAY, rate=25, disturb=Beside(look, 5.0)).run()
-    assert set(seen) == {"worker", "listener", "projector"}
-    assert "dripcode_encounters_open" in seen["worker"]
-    assert "dripcode_mllp_ack_seconds_bucket" in seen["listener"]
+
+class RedisKilled(Fault):
+    """The server of the read model is killed and started again a second later, empty."""
+
+    name = "redis"
+    lasts = (1.0, 1.0)
+    pause = (0.2, 0.2)
+
+    def __init__(self, server: RedisServer) -> None:
+        super().__init__(Random(1), times=2)
+        self.server = server
+
+    def begin(self, stage: Stage) -> None:
+        stage.start("projector", "project")
+        until = time.monotonic() + 60
+        while not is_well(stage.projector_port):
+            stage.check()
+            assert time.monotonic() < until, "the projector is not ready after 60 s"
+            time.sleep(0.1)
+
+    def strike(self, stage: Stage) -> None:
+        self.server.kill()
+
+    def mend(self, stage: Stage) -> None:
+        self.server.start()
 
 
 @pytest.mark.redis
@@ -79,25 +99,24 @@ def test_redis_killed_under_load_costs_nothing_but_a_while(tmp_path: Path) -> No
     redis_folder.mkdir()
     with RedisServer(redis_folder) as server:
         broker = EmbeddedBroker(tmp_path)
-        environment = {"DRIPCODE_REDIS": server.url}
+        settings = Settings(data_dir=broker.settings.data_dir, redis=server.url, partitions=broker.settings.partitions)
 
-        def restart() -> None:
-            server.kill()
-            time.sleep(1)
-            server.start()
+        def wait_for_lines(stage: Stage) -> None:
+            until = time.monotonic() + 60
+            while asyncio.run(line_ids(settings)) != standing(broker):
+                stage.check()
+                assert time.monotonic() < until, "the read model lacks lines after 60 s"
+                time.sleep(0.2)
 
-        play = Play(broker, DAY, rate=100, disturb=Beside(restart, 1.5), environment=environment)
+        play = Play(
+            broker,
+            DAY,
+            rate=60,
+            faults=[RedisKilled(server)],
+            environment={"DRIPCODE_REDIS": server.url},
+            at_end=wait_for_lines,
+        )
         outcome = play.run()
         assert play.restarts == 0
         assert outcome.balance.received == len(DAY)
-        settings = Settings(data_dir=broker.settings.data_dir, redis=server.url, partitions=broker.settings.partitions)
-        stage = Stage(settings.data_dir, {**broker.environment, **environment})
-        stage.start("projector", "project")  # the one beside the others may have been stopped in the middle
-        try:
-            until = time.monotonic() + 30
-            while asyncio.run(line_ids(settings)) != standing(broker):
-                stage.check("projector")
-                assert time.monotonic() < until
-                time.sleep(0.2)
-        finally:
-            stage.stop()
+        assert outcome.lines
