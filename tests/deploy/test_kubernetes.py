@@ -19,6 +19,7 @@ from streams.ops import serve_ops
 from streams.settings import NAMES, Settings, load_settings
 from tests.deploy.tools import DEPLOY
 from tests.servers.ports import free_port
+from tests.waiting import PATIENCE
 
 FOLDER = DEPLOY / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
@@ -150,7 +151,7 @@ def test_those_pages_are_served_where_the_image_says() -> None:
 
     def status(path: str) -> int:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as wrong:
             with wrong:

@@ -24,6 +24,7 @@ from streams.mllp import frame
 from tests.streams.brokers import EmbeddedBroker
 from tests.streams.play import Play
 from tests.streams.receiver import Receiver, answer
+from tests.waiting import PATIENCE, wait_for
 
 # In each marked value: patient's id and name, visit, orders, drug's name and code, nurse; and in what is broken.
 MARK = "CANARY"
@@ -112,7 +113,7 @@ def fetched(url: str, form: dict[str, str] | None = None) -> tuple[int, str]:
     """Status and text of a page."""
     data = urllib.parse.urlencode(form).encode() if form is not None else None
     try:
-        with urllib.request.urlopen(url, data, timeout=10) as answer:
+        with urllib.request.urlopen(url, data, timeout=PATIENCE) as answer:
             return int(answer.status), str(answer.read().decode())
     except urllib.error.HTTPError as wrong:
         with wrong:
@@ -121,7 +122,7 @@ def fetched(url: str, form: dict[str, str] | None = None) -> tuple[int, str]:
 
 def poured(port: int, data: bytes) -> None:
     """Send what may not belong there, wait for an answer, and hang up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(data)
         connection.settimeout(1)
         with contextlib.suppress(OSError):
@@ -155,9 +156,7 @@ class Day:
             return
         stage.start_pages()
         stage.wait_ready()
-        while not is_well(stage.projector_port):
-            stage.check()
-            time.sleep(0.05)
+        wait_for(lambda: is_well(stage.projector_port), "the projector is ready")
         for message in BAD:
             poured(stage.mllp_port, frame(message))
         poured(stage.mllp_port, b"CANARY without a frame\x0b\x0bMSH|CANARY\x1cCANARY")
@@ -166,9 +165,10 @@ class Day:
             poured(port, b"GET /CANARY HTTP/1.1\r\nHost: CANARY CANARY\r\nCANARY\r\n\r\n")
 
     def _at_end(self, stage: Stage) -> None:
-        time.sleep(1)  # the projector and the notices follow
-        stage.check()
         self.page = stage.page
+        wait_for(lambda: MARK in self._look("queue")[1], "the marks get so far")
+        time.sleep(1)  # the notices follow
+        stage.check()
         self._browse()
         self._command(stage)
         for name, port in _ops(stage).items():
@@ -177,12 +177,12 @@ class Day:
         for topic in (self.broker.topics.commands, self.broker.topics.closed):
             for value in POISON:
                 self.broker.put(Record(topic, b"CANARYKEY", value))
-        time.sleep(1.5)  # worker and projector pass it over
+        wait_for(lambda: self.broker.lag() == 0, "the worker passes it over")
+        time.sleep(1)  # and the projector
         stage.check()
 
     def _browse(self) -> None:
         _, queue = self._look("queue")
-        assert MARK in queue, "the marks got so far"
         visit = re.findall(r"/encounters/([^\"?#]*CANARYVISIT[^\"?#]*)", queue)[0]
         for path in ("", "queue?kind=CANARY", "lines", "lines?code=CANARY&from=CANARY&start=CANARY", "lines.csv"):
             self._look(path)

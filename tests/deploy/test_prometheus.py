@@ -18,6 +18,7 @@ from streams.demo.stage import Stage
 from tests.servers.prometheus import PrometheusServer, promtool
 from tests.streams.brokers import EmbeddedBroker
 from tests.streams.play import Play
+from tests.waiting import PATIENCE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus"
@@ -40,6 +41,12 @@ def panels() -> list[tuple[str, str, str]]:
         for panel in json.loads(path.read_text())["panels"]
         for target in panel["targets"]
     ]
+
+
+def asked() -> set[str]:
+    """The metrics that alerts and panels ask for."""
+    queries = [alert["expr"] for alert in alerts()] + [query for _, _, query in panels()]
+    return {name for query in queries for name in re.findall(r"dripcode_\w+", query)}
 
 
 class Board:
@@ -73,14 +80,29 @@ class Board:
         assert self.server is not None
         stage.check()
         _look_at(stage.page)
-        time.sleep(7)  # the projector looks at its store every 5 s, Prometheus at the projector every second
-        self.answers = {query: self.server.query(query.replace("$__rate_interval", RATE)) for _, _, query in panels()}
-        self.names = {sample["metric"]["__name__"] for sample in self.server.query('{__name__=~"dripcode_.+"}')}
-        self.rules, self.healths = self.server.rules(), self.server.healths()
+        until = time.monotonic() + PATIENCE
+        self._ask(self.server)
+        # The projector looks at its store every few seconds. What never comes is for the tests to tell.
+        while (self.empty() or asked() - self.names) and time.monotonic() < until:
+            time.sleep(1)
+            self._ask(self.server)
+
+    def _ask(self, server: PrometheusServer) -> None:
+        self.answers = {query: server.query(query.replace("$__rate_interval", RATE)) for _, _, query in panels()}
+        self.names = {sample["metric"]["__name__"] for sample in server.query('{__name__=~"dripcode_.+"}')}
+        self.rules, self.healths = server.rules(), server.healths()
+
+    def empty(self) -> list[str]:
+        """The panels that show nothing."""
+        return [
+            f"{dashboard}, {title}: {query}"
+            for dashboard, title, query in panels()
+            if not [sample for sample in self.answers[query] if sample["value"][1] != "NaN"]
+        ]
 
 
 def _look_at(page: str) -> None:
-    with urllib.request.urlopen(page, timeout=5) as answer:
+    with urllib.request.urlopen(page, timeout=PATIENCE) as answer:
         assert answer.status == 200
 
 
@@ -140,19 +162,12 @@ def test_every_process_is_scraped_and_no_rule_is_broken(board: Board) -> None:
 @pytest.mark.prometheus
 @pytest.mark.slow
 def test_alerts_and_panels_ask_for_metrics_that_there_are(board: Board) -> None:
-    asked = {name for alert in alerts() for name in re.findall(r"dripcode_\w+", alert["expr"])}
-    asked |= {name for _, _, query in panels() for name in re.findall(r"dripcode_\w+", query)}
-    assert len(asked) > 40
-    assert sorted(asked - board.names) == []
+    assert len(asked()) > 40
+    assert sorted(asked() - board.names) == []
 
 
 @pytest.mark.prometheus
 @pytest.mark.slow
 def test_every_panel_shows_something_after_a_day(board: Board) -> None:
-    empty = [
-        f"{dashboard}, {title}: {query}"
-        for dashboard, title, query in panels()
-        if not [sample for sample in board.answers[query] if sample["value"][1] != "NaN"]
-    ]
     assert len(board.answers) > 60
-    assert empty == []
+    assert board.empty() == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from itertools import pairwise
 from streams.demo.stage import Stage
 from streams.mllp import frame
 from tests.streams.brokers import Broker
+from tests.waiting import PATIENCE, wait_beside
 
 PATIENT_SENDERS = 4
 HASTY_SENDERS = 4
@@ -136,17 +136,16 @@ async def _under_load(stage: Stage, senders: Sequence[Sender], chance: random.Ra
         stage.start_listener()
     await _answers_again(senders)
     stop.set()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*work)
 
 
 async def _answers_again(senders: Sequence[Sender]) -> None:
     """Wait until the listener acknowledges messages."""
     before = sum(sender.acknowledged for sender in senders)
-    until = time.monotonic() + 60
-    while sum(sender.acknowledged for sender in senders) < before + len(senders):
-        assert time.monotonic() < until, "the listener answers nothing any more"
-        await asyncio.sleep(0.01)
+    await wait_beside(
+        lambda: sum(sender.acknowledged for sender in senders) >= before + len(senders), "the listener answers again"
+    )
 
 
 def judge(senders: Sequence[Sender], stored: Sequence[bytes]) -> Verdict:

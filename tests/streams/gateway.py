@@ -20,6 +20,7 @@ from streams.provision import broker_path
 from streams.settings import Settings, load_settings
 from streams.tls import ListenerTls
 from streams.topics import topics_of
+from tests.waiting import PATIENCE
 
 
 def message(number: int, msh_15: str = "", msh_16: str = "", pid: str = "SYN1^^^SYNTH^MR") -> bytes:
@@ -81,7 +82,7 @@ class Peer:
 
     async def answer(self) -> bytes:
         """The next answer, without its frame. Raises IncompleteReadError when there is none."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             return (await self.reader.readuntil(b"\x1c\r")).removeprefix(b"\x0b").removesuffix(b"\x1c\r")
 
     async def tell(self, text: bytes) -> bytes:
@@ -91,7 +92,7 @@ class Peer:
 
     async def is_closed(self) -> bool:
         """Whether the listener closes without another byte; waits for it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             try:
                 return await self.reader.read() == b""
             except ConnectionError:

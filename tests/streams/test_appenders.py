@@ -16,6 +16,7 @@ from streams.settings import Settings, load_settings
 from streams.topics import topics_of
 from tests.servers.kafka import KafkaServer
 from tests.streams.gateway import Gateway, gateway, message, msa
+from tests.waiting import PATIENCE
 
 
 def settings_on(server: KafkaServer, folder: Path) -> Settings:
@@ -42,7 +43,7 @@ async def is_turned_away(running: Gateway, text: bytes) -> bool:
 
 async def is_stored_at_last(running: Gateway, text: bytes) -> None:
     """Send again, as an engine does, until the message is acknowledged."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(2 * PATIENCE):
         while True:
             try:
                 async with running.peer() as peer:

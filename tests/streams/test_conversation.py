@@ -11,6 +11,7 @@ import pytest
 from streams.demo.stage import free_port
 from streams.mllp import frame
 from tests.streams.gateway import FullDisk, Gated, Gateway, Peer, gateway, message, msa, settings_in
+from tests.waiting import PATIENCE, wait_beside
 
 TEN = [message(number) for number in range(10)]
 CODES = [b"AA|C%d" % number for number in range(10)]
@@ -21,17 +22,14 @@ def with_peer(folder: Path, talk: Talk, **settings: object) -> None:
     """Let `talk` use one connection to a listener with these settings."""
 
     async def run() -> None:
-        async with gateway(settings_in(folder, **settings)) as running, running.peer() as peer, asyncio.timeout(30):
+        async with (
+            gateway(settings_in(folder, **settings)) as running,
+            running.peer() as peer,
+            asyncio.timeout(PATIENCE),
+        ):
             await talk(running, peer)
 
     asyncio.run(run())
-
-
-async def until(claim: Callable[[], bool]) -> None:
-    """Return once the claim holds; the test's own time-out ends it otherwise."""
-    async with asyncio.timeout(20):
-        while not claim():
-            await asyncio.sleep(0.01)
 
 
 def test_messages_in_one_packet_are_answered_in_order(tmp_path: Path) -> None:
@@ -83,11 +81,11 @@ def test_a_connection_that_is_reset_in_the_middle_leaves_nothing_half(tmp_path: 
         await peer.tell(TEN[0])
         peer.write(frame(TEN[1]) + frame(TEN[2])[:-30])
         await peer.writer.drain()
-        await until(lambda: len(running.stored()) == 2)
+        await wait_beside(lambda: len(running.stored()) == 2, "both are stored")
         connection = peer.writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
         peer.writer.transport.abort()
-        await until(lambda: running.count("connections") == 0)
+        await wait_beside(lambda: running.count("connections") == 0, "the connection is let go")
         assert running.stored() == TEN[:2]
         async with running.peer() as again:
             assert msa(await again.tell(TEN[2])) == CODES[2]
@@ -101,7 +99,7 @@ def test_a_message_cut_by_the_end_of_the_connection_is_counted(tmp_path: Path) -
         peer.writer.write_eof()
         assert msa(await peer.answer()) == CODES[0]
         assert await peer.is_closed()
-        await until(lambda: running.count("refused_total", reason="cut") == 1)
+        await wait_beside(lambda: running.count("refused_total", reason="cut") == 1, "the cut is counted")
         assert running.stored() == TEN[:1]
 
     with_peer(tmp_path, talk)
@@ -135,14 +133,14 @@ def test_a_message_over_the_limit_ends_the_connection_where_the_site_says_so(tmp
 def test_a_silent_connection_is_closed_and_one_that_speaks_is_not(tmp_path: Path) -> None:
     async def talk(running: Gateway, peer: Peer) -> None:
         async with running.peer() as silent:
-            for number in range(4):
+            for number in range(5):
                 await peer.tell(TEN[number])
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
             assert await silent.is_closed()
         assert msa(await peer.tell(TEN[5])) == CODES[5]
         assert running.count("refused_total", reason="idle") == 1
 
-    with_peer(tmp_path, talk, mllp_idle_timeout="600ms")
+    with_peer(tmp_path, talk, mllp_idle_timeout="2s")
 
 
 def test_a_message_that_does_not_end_in_time_is_given_up(tmp_path: Path) -> None:
@@ -186,7 +184,7 @@ def test_more_connections_than_the_limit_are_closed_and_a_place_that_is_free_aga
                 assert await third.is_closed()
             assert running.count("refused_total", reason="too_many") == 1
             assert running.count("connections") == 2
-        await until(lambda: running.count("connections") == 1)
+        await wait_beside(lambda: running.count("connections") == 1, "a connection is let go")
         async with running.peer() as fourth:
             assert msa(await fourth.tell(TEN[2])) == CODES[2]
 
@@ -243,7 +241,7 @@ def test_all_connections_together_keep_to_the_room(tmp_path: Path) -> None:
 
             for number in range(10):
                 group.create_task(one(number))
-            await until(lambda: running.count("connections") == 10)
+            await wait_beside(lambda: running.count("connections") == 10, "all are connected")
             await asyncio.sleep(0.3)
             assert running.listener.desk.queue.room.used == 3 * len(TEN[0])
             assert len(broker.taken) <= 3
@@ -255,7 +253,7 @@ def test_all_connections_together_keep_to_the_room(tmp_path: Path) -> None:
 def test_a_broker_that_hangs_is_one_that_cannot_store(tmp_path: Path) -> None:
     async def run() -> None:
         broker = Gated()
-        async with gateway(settings_in(tmp_path, mllp_store_timeout="300ms"), broker) as running:
+        async with gateway(settings_in(tmp_path, mllp_store_timeout="2s"), broker) as running:
             async with running.peer() as peer:
                 peer.write(frame(TEN[0]))
                 assert await peer.is_closed()
@@ -282,7 +280,7 @@ def test_a_stop_answers_what_was_taken_and_takes_no_more(tmp_path: Path) -> None
         broker = Gated()
         async with gateway(settings_in(tmp_path), broker) as running, running.peer() as peer, running.peer() as idle:
             peer.write(b"".join(map(frame, TEN)))
-            await until(lambda: len(broker.taken) == 10)
+            await wait_beside(lambda: len(broker.taken) == 10, "all have come")
             stopping = asyncio.create_task(running.listener.stop())
             assert await idle.is_closed()
             with pytest.raises(OSError, match=r"refused|Connect call failed"):

@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +11,7 @@ from streams.demo.stage import Stage
 from streams.embedded.records import Record
 from tests.streams.brokers import Broker
 from tests.streams.play import Play, oracle, outcome_of
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 SOON = {"DRIPCODE_REISSUE_UNTIL": "5s", "DRIPCODE_FACTS_KEPT": "6s"}
@@ -24,13 +23,6 @@ def facts_of_messages(broker: Broker) -> int:
     return sum(value.startswith(b'["message"') for value in newest.values())
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < until, "it does not happen"
-        time.sleep(0.3)
-
-
 def late_changes(broker: Broker) -> list[str]:
     found = [json.loads(value) for _, _, value in broker.read(broker.topics.worklist)]
     return [one["encounter_id"] for one in found if one["kind"] == "LATE_CHANGE"]
@@ -40,7 +32,7 @@ def test_facts_past_their_age_go_and_the_claims_that_they_made_stay(broker: Brok
     messages = [sent.text for sent in hospital_day(7, 10)]
 
     def after_a_while(stage: Stage) -> None:
-        wait_for(lambda: facts_of_messages(broker) == 0)
+        wait_for(lambda: facts_of_messages(broker) == 0, "the facts are forgotten")
         before, late_before = outcome_of(broker), late_changes(broker)
         stage.kill("worker")
         stage.start_worker()
@@ -49,8 +41,8 @@ def test_facts_past_their_age_go_and_the_claims_that_they_made_stay(broker: Brok
         partition, key, text = charted[0]
         for value in (text, text.replace(b"|MAR0", b"|MAR9")):  # again, and as another message
             broker.put(Record(broker.topics.inbound, key, value, partition=partition))
-        wait_for(lambda: broker.lag() == 0)
-        wait_for(lambda: facts_of_messages(broker) == 0)
+        wait_for(lambda: broker.lag() == 0, "nothing waits")
+        wait_for(lambda: facts_of_messages(broker) == 0, "the facts are forgotten")
         after = outcome_of(broker)
         assert after.lines == before.lines
         assert after.balance.duplicate == before.balance.duplicate + 1

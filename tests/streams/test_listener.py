@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -150,18 +150,17 @@ def test_whatever_was_acknowledged_before_a_kill_is_there(settings: Settings) ->
     acknowledged: set[int] = set()
 
     async def talk() -> None:
-        number = 0
+        number, chance = 0, Random(5)
         for _ in range(5):
             listener = subprocess.Popen(
                 [sys.executable, "-m", "streams", "listen"], env=environment, stderr=subprocess.DEVNULL
             )
             try:
                 reader, writer = await _connect(port)
-                until = time.monotonic() + 0.3
-                killed = False
+                most, killed = number + chance.randint(5, 100), False
                 while True:
                     writer.write(frame(message(number)))
-                    if not killed and time.monotonic() > until:
+                    if not killed and number >= most:
                         listener.send_signal(signal.SIGKILL)
                         killed = True
                     try:

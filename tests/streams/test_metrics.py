@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -22,6 +21,7 @@ from streams.records import decode_closed
 from streams.sources import Sources
 from tests.streams.brokers import EmbeddedBroker
 from tests.streams.play import Outcome, Play
+from tests.waiting import PATIENCE, wait_for
 
 MESSAGES = [message.text for message in hospital_day(11, 40)]
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -35,7 +35,7 @@ STAGES = {
 
 
 def scraped(port: int) -> Samples:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         text = answer.read().decode()
     found: Samples = {}
     for family in text_string_to_metric_families(text):
@@ -72,12 +72,13 @@ class Day:
 
     def _scrape(self, stage: Stage) -> None:
         self.worker, self.listener = scraped(stage.worker_port), scraped(stage.listener_port)
-        until, kinds, open_findings = time.monotonic() + 30, self.open_kinds(), "dripcode_findings_open"
-        while time.monotonic() < until:  # it looks at its store every few seconds
+        kinds, open_findings = self.open_kinds(), "dripcode_findings_open"
+
+        def all_counted() -> bool:
             self.projector = scraped(stage.projector_port)
-            if open_findings in self.projector and by(self.projector, open_findings, "kind") == kinds:
-                return
-            time.sleep(0.5)
+            return open_findings in self.projector and by(self.projector, open_findings, "kind") == kinds
+
+        wait_for(all_counted, "the projector counts the open findings")  # it looks at its store every few seconds
 
     def values(self, topic: str) -> list[bytes]:
         return [value for _, _, value in self.broker.read(topic)]

@@ -169,12 +169,12 @@ def test_a_receiver_that_comes_back_gets_the_message() -> None:
 def test_patience_ends() -> None:
     async def in_vain(script: Script) -> None:
         async with Receiver(script) as receiver:
-            patience = Patience(connect=1.0, answer=0.05, message=0.3)
+            patience = Patience(connect=10.0, answer=0.05, message=1.0)
             async with MllpClient("127.0.0.1", receiver.port, patience) as client:
                 began = time.monotonic()
                 with pytest.raises(NoAnswer, match=str(receiver.port)):
                     await client.send(ONE)
-                assert 0.1 < time.monotonic() - began < 5
+                assert 0.1 < time.monotonic() - began < 60
                 assert client.resends >= 1
                 assert set(receiver.received) == {ONE}
 
@@ -282,7 +282,7 @@ def test_the_rate_holds_over_all_connections() -> None:
             report = await send_all(messages, "127.0.0.1", receiver.port, connections=4, rate=100)
         return report.seconds
 
-    assert 0.38 <= asyncio.run(send()) < 10
+    assert 0.38 <= asyncio.run(send()) < 60
 
 
 def test_messages_without_a_patient_take_turns() -> None:

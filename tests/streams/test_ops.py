@@ -16,6 +16,7 @@ from streams.settings import SettingsError, load_settings
 from streams.site import rules_of
 from streams.topics import topics_of
 from streams.worker_metrics import WorkerMetrics
+from tests.waiting import PATIENCE
 
 SETTINGS = load_settings(environment={})[0]
 TOPICS = topics_of(SETTINGS)
@@ -23,7 +24,7 @@ TOPICS = topics_of(SETTINGS)
 
 def get(port: int, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as wrong:
         with wrong:

@@ -16,6 +16,7 @@ from streams.settings import SettingsError
 from streams.tls import ListenerTls, client_context
 from tests.servers.certificates import Authority, Identity
 from tests.streams.gateway import Gateway, gateway, message, msa, settings_in
+from tests.waiting import PATIENCE, wait_beside
 
 HOSTS = ["localhost", "127.0.0.1"]
 
@@ -46,7 +47,7 @@ def site(tmp_path: Path) -> Site:
 
 def serve(folder: Path, settings: dict[str, str], talk: Callable[[Gateway], Awaitable[None]]) -> None:
     async def run() -> None:
-        async with gateway(settings_in(folder / "data", **settings)) as running, asyncio.timeout(30):
+        async with gateway(settings_in(folder / "data", **settings)) as running, asyncio.timeout(PATIENCE):
             await talk(running)
 
     asyncio.run(run())
@@ -280,7 +281,7 @@ def test_the_sender_does_not_talk_to_a_listener_that_it_cannot_trust(tmp_path: P
     async def talk(running: Gateway) -> None:
         context = client_context(site.stranger.file, site.sender.certificate, site.sender.key)
         client = MllpClient("127.0.0.1", running.port, Patience(message=25.0), context)
-        async with client, asyncio.timeout(10):
+        async with client, asyncio.timeout(PATIENCE):
             with pytest.raises(NoAnswer, match="verify failed"):
                 await client.send(message(1))
 
@@ -297,8 +298,7 @@ def test_a_sender_that_does_not_trust_the_listener_is_named(
 
     async def talk(running: Gateway) -> None:
         await asyncio.to_thread(connect, running.port)
-        while not running.count("refused_total", reason="tls_rejected"):
-            await asyncio.sleep(0.01)
+        await wait_beside(lambda: running.count("refused_total", reason="tls_rejected"), "the refusal is counted")
 
     serve(tmp_path, site.settings, talk)
     assert refusals(caplog) == ["it rejects our certificate: tlsv1 alert unknown ca"]

@@ -3,8 +3,7 @@
 import asyncio
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from streams.reading import reader_of
 from tests.streams.brokers import Broker, EmbeddedBroker
 from tests.streams.play import outcome_of
 from tests.streams.sabotaged_worker import CLINGS, HANGS, POISON
+from tests.waiting import wait_for
 
 FIRST, SECOND = [sent.text for sent in hospital_day(1, 4) if b"\rRXA|" in sent.text and not sent.fault][:2]
 pytestmark = pytest.mark.slow
@@ -41,13 +41,6 @@ def sabotaged(broker: Broker, folder: Path) -> Stage:
     return made
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it does not happen"
-        time.sleep(0.2)
-
-
 def dead_letters(broker: Broker) -> list[tuple[str, int, str, bytes]]:
     """Topic and offset that each came from, the reason, and what it was; in their order."""
 
@@ -71,7 +64,7 @@ def test_what_nobody_can_use_is_a_dead_letter_and_holds_nothing_up(broker: Broke
     for topic, some in values.items():
         for value in some:
             broker.put(Record(topic, b"SYNTH|SYN1", value, partition=0))
-    wait_for(lambda: broker.lag() == 0)
+    wait_for(lambda: broker.lag() == 0, "nothing waits")
     stage.check("worker")
     assert outcome_of(broker).balance.applied == 2
     assert dead_letters(broker) == [
@@ -119,6 +112,6 @@ def test_a_second_worker_on_the_broker_file_is_refused_and_the_first_goes_on(tmp
         assert refused.returncode == 1
         assert f"process {first.processes['worker'].pid}".encode() in refused.stderr
         broker.put(Record(broker.topics.inbound, b"SYNTH|SYN1", FIRST))
-        wait_for(lambda: broker.lag() == 0)
+        wait_for(lambda: broker.lag() == 0, "nothing waits")
     finally:
         first.stop()

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from streams.records import Command, encode
 from tests.streams.brokers import Broker, EmbeddedBroker, KafkaBroker
 from tests.streams.gateway import message
 from tests.streams.play import accounts, oracle, outcome_of
+from tests.waiting import wait_for
 
 SECRET = "SYNSECRET"
 NO_PATIENT = message(1, pid=f"^^^{SECRET}")
@@ -216,13 +216,6 @@ def test_messages_of_a_sender_that_was_not_set_up_become_claim_lines_once_it_is(
 
 def settle(broker: Broker) -> None:
     """Wait until nothing waits, twice in a row: one agent's work is the next one's."""
-    wait(lambda: broker.lag() == 0)
+    wait_for(lambda: broker.lag() == 0, "the worker comes to an end")
     time.sleep(0.5)
-    wait(lambda: broker.lag() == 0)
-
-
-def wait(claim: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not claim():
-        assert time.monotonic() < until, "the worker does not come to an end"
-        time.sleep(0.2)
+    wait_for(lambda: broker.lag() == 0, "the worker comes to an end")

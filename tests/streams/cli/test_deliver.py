@@ -27,6 +27,7 @@ from streams.provision import open_store, provision_kafka
 from tests.streams.brokers import Broker, EmbeddedBroker
 from tests.streams.issued import as_published, histories, line, standing, version
 from tests.streams.receiver import Act, Receiver, Script, acknowledge, answer
+from tests.waiting import PATIENCE, wait_for
 
 SEED = 11
 
@@ -345,7 +346,7 @@ class Killed:
     def run(self, moment: Callable[[], bool]) -> bool:
         """Start it and kill it at this moment; False when it had ended by then."""
         process = subprocess.Popen(self.arguments, env=self.environment, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE
         while process.poll() is None and not moment():
             assert time.monotonic() < until
             time.sleep(0.001)
@@ -464,14 +465,13 @@ def test_it_follows_until_it_is_told_to_stop(ready: Broker, tmp_path: Path) -> N
     try:
         for number in range(1, 4):
             lines(ready, *version(1, [line(f"L{number}", f"V{number}")]))
-            until = time.monotonic() + 30
-            while len(list((tmp_path / "out").glob("*.manifest.json"))) < number:
-                assert time.monotonic() < until
-                assert process.poll() is None
-                time.sleep(0.05)
+            wait_for(
+                lambda most=number: len(list((tmp_path / "out").glob("*.manifest.json"))) >= most or process.poll(),  # type: ignore[misc]
+                "the next file is delivered",
+            )
     finally:
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert told == b"3 new charges and 0 reversals of 3 encounters; 6 files delivered\n"
     assert of_folder(tmp_path / "out") == {("L1", 1), ("L2", 1), ("L3", 1)}

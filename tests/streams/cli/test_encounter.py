@@ -13,6 +13,7 @@ from streams.cli.encounter import command
 from streams.demo.stage import Stage
 from streams.mllp_client import send_all
 from tests.streams.brokers import Broker, EmbeddedBroker
+from tests.waiting import wait_for
 
 HEAD = "MSH|^~\\&|{app}|SYNTH|DRIP|BILL|202603020{hour}0000-0500||{kind}|{id}|P|2.5.1\r"
 VISIT = "PV1|1|O|||||||||||||||||V1\r"
@@ -36,12 +37,9 @@ def run(broker: Broker, *arguments: str) -> Result:
 
 
 def settle(broker: Broker) -> None:
-    until = time.monotonic() + 60
-    calm = 0
-    while calm < 2:
-        time.sleep(0.3)
-        calm = calm + 1 if broker.lag() == 0 else 0
-        assert time.monotonic() < until
+    for _ in range(2):  # one agent's work is the next one's
+        wait_for(lambda: broker.lag() == 0, "nothing waits")
+        time.sleep(0.5)
 
 
 @pytest.mark.slow

@@ -15,10 +15,11 @@ from streams.mllp_client import send_all
 from streams.tls import client_context
 from tests.servers.certificates import Authority
 from tests.streams.gateway import message, settings_in, stored
+from tests.waiting import PATIENCE
 
 
 def metrics(stage: Stage) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{stage.listener_port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stage.listener_port}/metrics", timeout=PATIENCE) as answer:
         return str(answer.read().decode())
 
 

@@ -3,22 +3,13 @@
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.servers.process import ServerProcess
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 30.0
-
-
-def wait_for(claim: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Return once the claim holds; fail the test when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.02)
 
 
 class Worker(ServerProcess):

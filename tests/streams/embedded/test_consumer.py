@@ -14,6 +14,7 @@ from mode import Service
 from streams.embedded import BatchOutOfOrder, Record, broker_url
 from streams.embedded.consumer import Consumer
 from streams.embedded.store import Store
+from tests.waiting import PATIENCE, wait_beside
 
 A, B = TP("in", 0), TP("in", 1)
 
@@ -70,10 +71,7 @@ class Reader:
         self.tasks.append(asyncio.ensure_future(self.consumer.drain(self.fetcher)))
 
     async def until(self, count: int) -> None:
-        for _ in range(500):
-            if len(self.delivered) >= count:
-                break
-            await asyncio.sleep(0.005)
+        await wait_beside(lambda: len(self.delivered) >= count, f"{count} messages are delivered")
         await asyncio.sleep(0.02)  # and nothing more than that
         assert len(self.delivered) == count
 
@@ -171,7 +169,7 @@ def test_a_record_that_a_stopped_flow_kept_from_a_full_stream_is_delivered_later
             reader.finish_rebalance()
             reader.app.flow_control.suspend()  # the stream may have no room, so each delivery is watched
             reader.read()
-            await asyncio.wait_for(stuck.wait(), 5)
+            await asyncio.wait_for(stuck.wait(), PATIENCE)
             reader.consumer.stop_flow()
             await asyncio.sleep(0.02)
             assert reader.delivered == [(A, 0)]
@@ -314,10 +312,7 @@ def test_what_was_read_and_is_old_is_deleted_while_the_worker_runs(
             await reader.until(3505)
             producer: Any = reader.app.producer
             await producer.commit_batch([], {A: 3200, B: 5})
-            for _ in range(200):
-                await asyncio.sleep(0.01)
-                if reader.store.earliest(*A) == 3200:
-                    break
+            await wait_beside(lambda: reader.store.earliest(*A) >= 3200, "what is committed goes")
             assert reader.store.earliest(*A) == 3200, "what is not committed stays"
             assert reader.store.earliest(*B) == 4, "the last one stays"
             put(reader, "in", 0, 1)

@@ -9,6 +9,7 @@ import pytest
 
 from streams.embedded import Store
 from streams.embedded.news import News
+from tests.waiting import PATIENCE
 
 from .processes import output_of, python
 
@@ -25,7 +26,7 @@ def test_an_append_of_this_process_ends_the_wait_without_a_poll(store: Store) ->
         news = News(store, poll_seconds=3600)
         try:
             asyncio.get_running_loop().call_later(0.02, store.append, "inbound", b"k", b"v")
-            await asyncio.wait_for(news.wait(), 10)
+            await asyncio.wait_for(news.wait(), PATIENCE)
             news.begin_look()
             assert not news.others_have_written()
             with pytest.raises(TimeoutError):
@@ -46,7 +47,7 @@ def test_an_append_of_another_thread_ends_the_wait_too(store: Store) -> None:
         try:
             thread = threading.Thread(target=append)
             asyncio.get_running_loop().call_later(0.02, thread.start)
-            await asyncio.wait_for(news.wait(), 10)
+            await asyncio.wait_for(news.wait(), PATIENCE)
             assert news.others_have_written()
             assert not news.others_have_written(), "told once"
             thread.join()
@@ -63,7 +64,7 @@ def test_an_append_of_another_process_is_found(store: Store) -> None:
         news = News(store, poll_seconds=0.005)
         try:
             writer = python(script, store.path)
-            await asyncio.wait_for(news.wait(), 10)
+            await asyncio.wait_for(news.wait(), PATIENCE)
             assert news.others_have_written()
             output_of(writer)
         finally:

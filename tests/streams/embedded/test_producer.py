@@ -20,6 +20,7 @@ from streams.embedded import (
     UnknownTopic,
     broker_url,
 )
+from tests.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -67,7 +68,7 @@ def test_a_lone_send_is_written_without_waiting_for_more(tmp_path: Path) -> None
     async def scenario() -> None:
         async with producer_of(tmp_path) as producer:
             written = await producer.send("out", b"k", b"v", None, None, None)
-            metadata = await asyncio.wait_for(written, 1)
+            metadata = await asyncio.wait_for(written, PATIENCE)
             with Store.open(tmp_path / "broker.db") as store:
                 assert store.highwater("out", metadata.partition) == 1
 

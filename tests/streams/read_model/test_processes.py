@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -21,6 +20,7 @@ from tests.faults.fault import Fault
 from tests.servers.redis import RedisServer
 from tests.streams.brokers import EmbeddedBroker
 from tests.streams.play import Play
+from tests.waiting import wait_for
 
 DAY = [message.text for message in hospital_day(5, 10, date(2026, 3, 2))]
 
@@ -55,14 +55,13 @@ def test_each_process_says_how_it_is(tmp_path: Path) -> None:
 
     def wait_for_all(stage: Stage) -> None:
         stage.start("projector", "project")
-        until = time.monotonic() + 60
-        missing = expected
-        while missing:
+
+        def all_said() -> bool:
             stage.check()
-            assert time.monotonic() < until, f"after 60 s nobody said {missing}"
-            time.sleep(0.2)
             said = asyncio.run(samples(broker.settings))
-            missing = {(role, name) for role, name in expected if name not in said.get(role, set())}
+            return all(name in said.get(role, set()) for role, name in expected)
+
+        wait_for(all_said, "each process says its own")
 
     Play(broker, DAY, at_end=wait_for_all).run()
 
@@ -80,11 +79,7 @@ class RedisKilled(Fault):
 
     def begin(self, stage: Stage) -> None:
         stage.start("projector", "project")
-        until = time.monotonic() + 60
-        while not is_well(stage.projector_port):
-            stage.check()
-            assert time.monotonic() < until, "the projector is not ready after 60 s"
-            time.sleep(0.1)
+        wait_for(lambda: is_well(stage.projector_port), "the projector is ready")
 
     def strike(self, stage: Stage) -> None:
         self.server.kill()
@@ -102,11 +97,8 @@ def test_redis_killed_under_load_costs_nothing_but_a_while(tmp_path: Path) -> No
         settings = Settings(data_dir=broker.settings.data_dir, redis=server.url, partitions=broker.settings.partitions)
 
         def wait_for_lines(stage: Stage) -> None:
-            until = time.monotonic() + 60
-            while asyncio.run(line_ids(settings)) != standing(broker):
-                stage.check()
-                assert time.monotonic() < until, "the read model lacks lines after 60 s"
-                time.sleep(0.2)
+            wait_for(lambda: asyncio.run(line_ids(settings)) == standing(broker), "the read model has all lines")
+            stage.check()
 
         play = Play(
             broker,

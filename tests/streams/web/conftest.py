@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from streams.claims import newest_sets
 from streams.demo.hospital_day import Sent, hospital_day
@@ -22,8 +22,11 @@ from streams.read_model.opening import open_shelf
 from streams.settings import Settings
 from tests.servers.chromium import ARGUMENTS, chromium
 from tests.streams.brokers import EmbeddedBroker
+from tests.waiting import PATIENCE
 
 _T = TypeVar("_T")
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 # What a page may only show as text: in the encounter, control, order and patient ids, sender, unit and drug.
 CANARY = {
@@ -55,7 +58,7 @@ def aside(call: Callable[[], _T]) -> _T:
         return thread.submit(call).result()
 
 
-def agree(look: Callable[[], _T], expected: Callable[[], _T], patience: float = 15.0) -> None:
+def agree(look: Callable[[], _T], expected: Callable[[], _T], patience: float = PATIENCE) -> None:
     """Both say the same, at the latest after a while: pages follow the topics."""
     until = time.monotonic() + patience
     while (said := look()) != (true := expected()):
@@ -90,6 +93,10 @@ class Site:
         newest = {finding["finding_id"]: finding for finding in self.values(self.broker.topics.worklist)}
         return [one for one in newest.values() if one["resolved_at"] is None]
 
+    def is_open(self, finding: dict[str, Any]) -> bool:
+        """Whether it waits still."""
+        return finding["finding_id"] in {one["finding_id"] for one in self.open_findings()}
+
     def finding(self, kind: str) -> dict[str, Any]:
         """An open finding of a kind."""
         return next(one for one in self.open_findings() if one["kind"] == kind)
@@ -110,7 +117,7 @@ class Site:
 
         return aside(lambda: asyncio.run(look()))
 
-    def settle(self, patience: float = 60.0) -> None:
+    def settle(self, patience: float = 3 * PATIENCE) -> None:
         """Wait until nothing waits, what is quiet has closed, and the read model has all of it."""
         until, calm, before = time.monotonic() + patience, 0, -1
         while calm < 4:

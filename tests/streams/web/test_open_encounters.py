@@ -39,7 +39,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_a_stop_missing_at_an_open_encounter_is_asked_for_and_supplied_while_it_is_open(ward: Site, page: Page) -> None:
     page.goto(f"{ward.page}queue?state=open")
     row = page.locator("#findings tr", has_text="not closed yet").filter(has_text="stop")
-    expect(row.first).to_be_visible(timeout=15_000)
+    expect(row.first).to_be_visible()
     expect(row.first).to_contain_text(ENCOUNTER)
     assert Axe().run(page).violations_count == 0
     page.goto(f"{ward.page}queue?state=closed")
@@ -58,7 +58,7 @@ def test_a_stop_missing_at_an_open_encounter_is_asked_for_and_supplied_while_it_
     supply.locator("input[name=who]").fill("Synthia Reviewer")
     supply.locator("input[name=why]").fill("flowsheet of the infusion")
     supply.get_by_role("button").click()
-    expect(page.get_by_role("status")).to_contain_text("the encounter is shown with it", timeout=15_000)
+    expect(page.get_by_role("status")).to_contain_text("the encounter is shown with it")
     expect(page.locator("#lines-of")).to_contain_text("not closed yet")
     page.goto(f"{ward.page}queue?state=open")
     expect(row).to_have_count(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import time
 from io import StringIO
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from streams.web import show
 from tests.streams.web.conftest import CANARY, Site
+from tests.waiting import wait_for
 
 
 def paths(site: Site) -> dict[str, str]:
@@ -77,7 +77,7 @@ def test_news_arrives_without_a_reload(site: Site, page: Page) -> None:
     page.goto(site.page)
     page.evaluate("window.marked = true")
     before = page.locator("main").inner_html()
-    page.wait_for_function("before => document.querySelector('main').innerHTML !== before", arg=before, timeout=10_000)
+    page.wait_for_function("before => document.querySelector('main').innerHTML !== before", arg=before)
     assert page.evaluate("window.marked") is True
 
 
@@ -121,10 +121,7 @@ def test_a_stop_supplied_on_the_page_becomes_a_new_version_and_an_audit_line(sit
     supply.locator("input[name=why]").fill("flowsheet of the infusion")
     supply.get_by_role("button").click()
     expect(page.get_by_role("status")).to_be_visible()
-    until = time.monotonic() + 20
-    while any(one["finding_id"] == held["finding_id"] for one in site.open_findings()):
-        assert time.monotonic() < until, "the finding was not settled by the stop"
-        time.sleep(0.2)
+    wait_for(lambda: not site.is_open(held), "the finding is settled by the stop")
     site.settle()
     page.goto(f"{site.page}encounters/{quote(encounter)}")
     expect(page.locator(".versions")).to_contain_text("Version")
@@ -145,10 +142,7 @@ def test_a_finding_resolved_on_the_page_is_settled_with_who_and_why(site: Site, 
     form.locator("input[name=who]").fill("Synthia Reviewer")
     form.locator("input[name=why]").fill("both times confirmed in the chart")
     form.get_by_role("button").click()
-    until = time.monotonic() + 20
-    while any(one["finding_id"] == finding["finding_id"] for one in site.open_findings()):
-        assert time.monotonic() < until, "the finding was not resolved"
-        time.sleep(0.2)
+    wait_for(lambda: not site.is_open(finding), "the finding is resolved")
 
 
 def test_nothing_of_a_patient_is_in_a_log(site: Site) -> None:
@@ -211,12 +205,12 @@ def test_what_somebody_reads_stands_still_and_the_rest_goes_on(site: Site, page:
     page.locator("#chart-rates summary").click()
     opened = page.locator("#chart-rates details")
     page.evaluate("document.getElementById('chart-waiting').marked = true")
-    page.wait_for_function("() => !document.getElementById('chart-waiting').marked", timeout=10_000)
+    page.wait_for_function("() => !document.getElementById('chart-waiting').marked")
     expect(opened).to_have_attribute("open", "")
     expect(page.locator("#chart-rates")).to_have_class("held")
     page.locator("#chart-rates summary").click()
     page.evaluate("document.activeElement.blur()")
-    expect(page.locator("#chart-rates")).not_to_have_class("held", timeout=5_000)
+    expect(page.locator("#chart-rates")).not_to_have_class("held")
 
 
 def test_a_choice_that_is_being_made_is_not_taken_back(site: Site, page: Page) -> None:
