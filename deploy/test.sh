@@ -19,7 +19,7 @@ logs=$(mktemp -d)
 beside=()
 trap 'kill "${beside[@]}" 2>/dev/null; rm -rf "$logs"' EXIT
 
-nice -n 10 "$python" -m pytest "${pure[@]}" "$@" >"$logs/1" 2>&1 &
+nice -n 5 "$python" -m pytest "${pure[@]}" "$@" >"$logs/1" 2>&1 &
 beside+=($!)
 "$python" -m pytest "${used[@]}" "$@" >"$logs/2" 2>&1 &
 beside+=($!)
