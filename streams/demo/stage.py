@@ -97,7 +97,7 @@ class Stage:
         """The address of the front page."""
         return f"http://127.0.0.1:{self.web_port}/"
 
-    def wait_ready(self, patience: float = 60.0) -> None:
+    def wait_ready(self, patience: float = 120.0) -> None:
         """Wait until all that serve answer that they are well. Raises StageError."""
         until = time.monotonic() + patience
         ports = {"listener": self.listener_port, "worker": self.worker_port, "web": self.web_metrics_port}

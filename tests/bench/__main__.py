@@ -32,6 +32,7 @@ BENCHMARKS = {
     "workers": "workers",
     "recovery": "recovery",
     "restart": "restart",
+    "demo": "first_page",
     "profile": "worker_profile",
 }
 

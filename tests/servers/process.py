@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-READY_SECONDS_MAX = 60.0
+from tests.waiting import PATIENCE
+
 STOP_SECONDS_MAX = 20.0
 
 
@@ -31,7 +32,7 @@ class ServerProcess:
         """Start it and return once `answers()` is true.
 
         Raises:
-            ServerFailed: it ended, or has not answered after READY_SECONDS_MAX; nothing is left running.
+            ServerFailed: it ended, or has not answered after PATIENCE; nothing is left running.
         """
         assert self.pid is None, f"{self.name} runs already"
         with self.log.open("ab") as log:
@@ -61,12 +62,12 @@ class ServerProcess:
             self._process.wait()
 
     def _wait_for(self, answers: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + READY_SECONDS_MAX
+        deadline = time.monotonic() + PATIENCE
         while not answers():
             if self.pid is None:
                 raise ServerFailed(f"{self.name} ended while starting\n{self._log_tail()}")
             if time.monotonic() > deadline:
-                raise ServerFailed(f"{self.name} has not answered for {READY_SECONDS_MAX:.0f} s\n{self._log_tail()}")
+                raise ServerFailed(f"{self.name} has not answered for {PATIENCE:.0f} s\n{self._log_tail()}")
             time.sleep(0.05)
 
     def _log_tail(self) -> str:
