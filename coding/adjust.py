@@ -113,14 +113,16 @@ def _before_admission(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], l
 
 
 def _per_visit(drafts: list[Draft], rules: Rules) -> tuple[list[Draft], list[Note]]:
-    """Return one HCPCS code per visit for infusions and for chemotherapy, in place of CPT; the rest is included."""
+    """Return one HCPCS code per visit for infusions and one for chemotherapy, in place of CPT.
+
+    What contests for an initial service with these is included. Injections of other drugs are neither: they keep their
+    code, and a visit without infusion and chemotherapy keeps all of them.
+    """
     neighbours = rules.neighbours
     proposed = [draft for draft in drafts if is_proposed(draft) and catalogue()[draft.code].family is not Family.OTHER]
     chemotherapy = [draft for draft in proposed if draft.service.family is Family.CHEMOTHERAPY]
-    infused = [draft for draft in chemotherapy if draft.service.technique is Technique.INFUSION]
-    plain = [
-        d for d in proposed if d.service.technique is Technique.INFUSION and d.service.family is not Family.CHEMOTHERAPY
-    ]
+    infused = [draft for draft in chemotherapy if _is_infusion(draft, rules)]
+    plain = [d for d in proposed if _is_infusion(d, rules) and d.service.family is not Family.CHEMOTHERAPY]
     chosen: list[tuple[Draft, str]] = []
     if plain:
         chosen.append((plain[0], neighbours.visit_infusion_code))
@@ -128,10 +130,20 @@ def _per_visit(drafts: list[Draft], rules: Rules) -> tuple[list[Draft], list[Not
         both = neighbours.visit_chemotherapy_both_code
         code = neighbours.visit_chemotherapy_infused_code if infused else neighbours.visit_chemotherapy_injected_code
         chosen.append((chemotherapy[0], both if infused and len(infused) < len(chemotherapy) else code))
+    if not chosen:
+        return drafts, []
     per_visit = [
         replace(draft, code=code, units=1, role=Role.STANDALONE, minutes=None, modifiers=()) for draft, code in chosen
     ]
     told = {draft.service.ids for draft in per_visit}
-    rest = [draft for draft in proposed if draft.service.ids not in told]
-    notes = [Note("VISIT_INCLUDED", draft.service.ids) for draft in rest]
-    return [draft for draft in drafts if draft not in proposed] + per_visit, notes
+    replaced = [d for d in proposed if d in chemotherapy or d in plain or d.role is not Role.STANDALONE]
+    notes = [Note("VISIT_INCLUDED", draft.service.ids) for draft in replaced if draft.service.ids not in told]
+    return [draft for draft in drafts if draft not in replaced] + per_visit, notes
+
+
+def _is_infusion(draft: Draft, rules: Rules) -> bool:
+    """Say whether a draft is of an infusion, the start of a long one on a pump included."""
+    of_drug = rules.chemotherapy
+    starts = (of_drug.prolonged_pump_code, of_drug.clinic_pump_code, of_drug.intra_arterial_pump_code)
+    is_start = draft.code in (*starts, rules.therapeutic.prolonged_pump_code)
+    return is_start or draft.service.technique is Technique.INFUSION
