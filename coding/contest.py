@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 
 from msgspec import Struct
@@ -24,6 +24,8 @@ from coding.stretches import Covered
 # Bound once: on Python 3.11 a member looked up on its class costs ten times as much.
 HYDRATION = Family.HYDRATION
 INFUSION = Technique.INFUSION
+
+Parts = tuple[list[Service], list[Service], list[Service]]  # of a site: infusions of drugs, pushes, fluids
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -54,14 +56,18 @@ class Site(Struct, frozen=True, gc=False):
 
 
 def code_sites(
-    services: list[Service], running: Running, claim: Claim, concurrent: Concurrent
+    services: list[Service], running: Running, claim: Claim, concurrent: Concurrent, others: Sequence[Service] = ()
 ) -> tuple[list[Draft], list[Note]]:
-    """Return the drafts of every access site, the main one first, and notes."""
+    """Return the drafts of every access site, the main one first, and notes.
+
+    Args:
+        others: services of other dates, which have initial services of their own; no fluid has their time.
+    """
     services, running = in_place(services, running)
     by_site: dict[str, list[Service]] = {}
     for service in services:
         by_site.setdefault(service.site, []).append(service)
-    sites = [_site(name, by_site, running, claim) for name in by_site]
+    sites = [_site(name, by_site, running, claim, others) for name in by_site]
     if len(sites) == 1:
         drafts, notes = _code_site(sites[0], claim, concurrent)
         return drafts, sites[0].notes + notes
@@ -72,7 +78,7 @@ def code_sites(
         moved = _moved(by_site, unsupported, sites[0].name)
         there = {name: times for name, times in running.items() if name not in unsupported}
         there[sites[0].name] = [stretch for name in (sites[0].name, *unsupported) for stretch in running.get(name, ())]
-        return code_sites(moved, there, claim, concurrent)
+        return code_sites(moved, there, claim, concurrent, others)
     return _code_several(sites, unsupported, claim, concurrent)
 
 
@@ -92,30 +98,59 @@ def _code_several(
     return drafts, notes
 
 
-def _site(name: str, by_site: Mapping[str, list[Service]], running: Running, claim: Claim) -> Site:
+def _site(
+    name: str, by_site: Mapping[str, list[Service]], running: Running, claim: Claim, others: Sequence[Service]
+) -> Site:
     """Return one site with its candidates and its initial service."""
+    infusions, pushes, fluids = parts = _parted(by_site[name])
+    notes: list[Note] = []
+    if fluids and others:
+        fluids, notes = _own_fluids(name, by_site, running, claim, others)
+    elif fluids:
+        fluids, notes = _fluids(name, parts, by_site, running, claim)
+    initial = choose_initial([*infusions, *pushes, *fluids], claim.encounter, claim.policy)
+    return Site(name, infusions, pushes, fluids, notes, initial)
+
+
+def _parted(services: Iterable[Service]) -> Parts:
+    """Return the infusions of drugs, the pushes and the fluids among services."""
     infusions: list[Service] = []
     pushes: list[Service] = []
     fluids: list[Service] = []
-    notes: list[Note] = []
-    for service in by_site[name]:
+    for service in services:
         if service.family is HYDRATION:
             fluids.append(service)
         else:
             (infusions if service.technique is INFUSION else pushes).append(service)
-    if fluids:
-        taken = [*hydration.time_taken(infusions, pushes, claim.policy), *running.get(name, ())]
-        if len(by_site) > 1:
-            fluids, notes, unavailable = _beside_others(
-                fluids, Covered.by(taken), _elsewhere(name, by_site), claim.policy
-            )
-            taken += unavailable
-        if running and (beside := [one for at, runs in running.items() if at != name for one in runs]):
-            fluids = _flagged_beside(fluids, Covered.by(beside))
-        fluids, more = hydration.own_time(fluids, Covered.by(taken), claim.rules, claim.policy)
-        notes += more
-    initial = choose_initial([*infusions, *pushes, *fluids], claim.encounter, claim.policy)
-    return Site(name, infusions, pushes, fluids, notes, initial)
+    return infusions, pushes, fluids
+
+
+def _own_fluids(
+    name: str, by_site: Mapping[str, list[Service]], running: Running, claim: Claim, others: Sequence[Service]
+) -> tuple[list[Service], list[Note]]:
+    """Return the fluids of a site and date as beside the services of every date, and notes of them alone."""
+    every = {site: [*services] for site, services in by_site.items()}
+    for service in others:
+        every.setdefault(service.site, []).append(service)
+    fluids, notes = _fluids(name, _parted(every[name]), every, running, claim)
+    own = {service.ids[0] for service in by_site[name]}
+    return [one for one in fluids if one.ids[0] in own], [one for one in notes if one.administration_ids[0] in own]
+
+
+def _fluids(
+    name: str, parts: Parts, by_site: Mapping[str, list[Service]], running: Running, claim: Claim
+) -> tuple[list[Service], list[Note]]:
+    """Return the fluids of a site with the time that is theirs alone, and notes of the others."""
+    infusions, pushes, fluids = parts
+    notes: list[Note] = []
+    taken = [*hydration.time_taken(infusions, pushes, claim.policy), *running.get(name, ())]
+    if len(by_site) > 1:
+        fluids, notes, unavailable = _beside_others(fluids, Covered.by(taken), _elsewhere(name, by_site), claim.policy)
+        taken += unavailable
+    if running and (beside := [one for at, runs in running.items() if at != name for one in runs]):
+        fluids = _flagged_beside(fluids, Covered.by(beside))
+    fluids, more = hydration.own_time(fluids, Covered.by(taken), claim.rules, claim.policy)
+    return fluids, notes + more
 
 
 def _elsewhere(name: str, by_site: Mapping[str, list[Service]]) -> list[tuple[int, int]]:
@@ -202,7 +237,7 @@ def _moved(by_site: Mapping[str, list[Service]], unsupported: set[str], main: st
 def _code_site(site: Site, claim: Claim, concurrent: Concurrent) -> tuple[list[Draft], list[Note]]:
     """Return the drafts of one site: infusions, pushes, hydration."""
     rules, policy, initial = claim.rules, claim.policy, site.initial
-    coder = InfusionCoder(initial, rules, policy, concurrent)
+    coder = InfusionCoder(initial, rules, policy, concurrent, claim.is_office)
     coder.code(site.infusions)
     drafts, notes = coder.drafts, coder.notes
     if site.pushes:

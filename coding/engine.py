@@ -98,7 +98,10 @@ def _contest(services: list[Service], running: Running, claim: Claim) -> tuple[l
     by_date: dict[date, list[Service]] = {}
     for service in services:
         by_date.setdefault(service.start_date, []).append(service)
-    days = [code_sites(by_date[day], running, claim, concurrent) for day in sorted(by_date)]
+    days = []
+    for day in sorted(by_date):
+        others = [service for service in services if service.start_date != day]
+        days.append(code_sites(by_date[day], running, claim, concurrent, others))
     return [draft for drafts, _ in days for draft in drafts], [note for _, notes in days for note in notes]
 
 

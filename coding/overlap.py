@@ -49,6 +49,7 @@ class InfusionCoder(Struct, gc=False):
     rules: Rules
     policy: Policy
     concurrent: Concurrent
+    is_office: bool
     counted: Covered = field(default_factory=Covered)
     drafts: list[Draft] = []
     notes: list[Note] = []
@@ -169,9 +170,13 @@ class InfusionCoder(Struct, gc=False):
             self.notes += [Note(kind, dose.ids) for kind in ("REPEAT_BELOW_MINIMUM", *edge)]
             return
         self.counted.add(dose.stretches)
+        as_push = how == "as_push" and dose.family is Family.THERAPEUTIC
+        if as_push and self.is_office:
+            self.notes.append(Note("OFFICE_REPEAT_PUSH", dose.ids))
+            return
         reasons = (*dose.reasons, self.policy.wording["REPEAT_DOSE"].say(minutes=minutes))
         flags, day = ("SAME_DRUG_REPEAT", *edge), dose.start_date
-        if how == "as_push" and dose.family is Family.THERAPEUTIC:
+        if as_push:
             code = self.rules.therapeutic.push_repeat_code
             self.drafts.append(Draft(dose, code, 1, SEQUENTIAL, day, reasons, flags))
         elif how == "sequential":
