@@ -7,7 +7,7 @@ from datetime import date
 
 from coding.billed_drugs import of_administration
 from coding.checks import excluded
-from coding.claim import CodeAtStake, Family
+from coding.claim import CodeAtStake, Family, Role
 from coding.contest import Claim
 from coding.dates import MINUTE
 from coding.drug_units import billing_units, is_unclassified
@@ -49,7 +49,7 @@ def service_codes(
     """
     mix = identity_of_mix(one, formulary, claim.policy) if one.components else None
     identity = mix or identity_of(one.drug, formulary, claim.policy)
-    by_vein = [draft for draft in drafts if draft.service.given[0].administration.route in BY_VEIN]
+    by_vein = [draft for draft in drafts if _contests(draft)]
     site = by_vein[0].service.site if by_vein else ""
     stretches = _stretches(one, identity, claim)
     given = Given(one, ("",), identity, identity.family, stretches, minutes_of(stretches), 0, None, None, site, ())
@@ -90,6 +90,11 @@ def _stretches(one: Administration, identity: Identity, claim: Claim) -> tuple[t
     rules = claim.rules.hydration if is_fluid else claim.rules.drugs[identity.family]
     minutes = one.ordered_minutes or rules.initial_minutes_min
     return ((0, minutes * MINUTE),)
+
+
+def _contests(draft: Draft) -> bool:
+    """Say whether a draft is of the contest for the initial service: by vein, not blood or the start of a pump."""
+    return draft.role is not Role.STANDALONE and draft.service.given[0].administration.route in BY_VEIN
 
 
 def _standing(by_vein: Collection[Draft]) -> Standing:
