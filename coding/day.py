@@ -1,22 +1,26 @@
-"""Several encounters of one patient on one date: what sets their initial services apart on one claim."""
+"""Several encounters of one patient on one date: what sets them apart on one claim, and what the claim can take."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
 
 from msgspec.structs import replace
 
-from coding.claim import ClaimLine, CodedEncounter, Finding, Role, Severity, Status
+from coding.claim import ClaimLine, CodeAtStake, CodedEncounter, Finding, Role, Status
 from coding.dates import MINUTE, instant
 from coding.drugs import Formulary
-from coding.encounter import Encounter
+from coding.edits import limits_of
+from coding.encounter import Encounter, PatientStatus, StatusChange
 from coding.engine import code_encounter
 from coding.findings import kind_named
 from coding.policy import Policy
-from coding.published import Tables
+from coding.published import Edits, Tables, builtin_tables
 from coding.short_ids import short_id
 
-BOUNDARY = "ENCOUNTER_BOUNDARY"
+SET_APART = {"59", "XE", "XP", "XS", "XU"}  # modifiers of which a line carries one at most
+DayEdits = Mapping[date, Edits]
 
 
 def code_day(
@@ -24,17 +28,25 @@ def code_day(
 ) -> tuple[CodedEncounter, ...]:
     """Return the coded encounters of one patient and date, in order of time.
 
-    The first keeps its initial service as it is; later ones carry the modifier of a separate encounter. Where the
-    payer takes one initial a day, all are coded as one encounter, the first. Source: NCCI Policy Manual, ch. XI.
+    The first keeps its lines as they are; later ones carry the modifier of a separate encounter where another has an
+    initial service too, or a code that is paired with theirs, and have what is left of the date's unit limits. Where
+    the payer takes one initial a day, all that are not cancelled are coded as one encounter, the first.
+    Source: NCCI Policy Manual, ch. XI; NCCI procedure-to-procedure and medically unlikely edits.
 
     Raises:
         NoRuleInForce: a date of service is before or after the rules we have.
     """
     in_order = sorted(encounters, key=_first)
     if policy.second_visit == "one_per_day":
-        return (code_encounter(_as_one(in_order), policy, formulary, tables),) if in_order else ()
-    coded = [code_encounter(one, policy, formulary, tables) for one in in_order]
-    return tuple([_set_apart(place, in_order, coded, policy) for place in range(len(coded))])
+        cancelled = [one for one in in_order if one.is_cancelled]
+        stand = [one for one in in_order if not one.is_cancelled]
+        whole = [*cancelled, _as_one(stand)] if stand else cancelled
+        return tuple([code_encounter(one, policy, formulary, tables) for one in whole])
+    coded: list[CodedEncounter] = []
+    for place, one in enumerate(in_order):
+        alone = code_encounter(one, policy, formulary, tables)
+        coded.append(_beside(alone, coded, in_order[: place + 1], policy, tables or builtin_tables()))
+    return tuple(coded)
 
 
 def _first(encounter: Encounter) -> int:
@@ -49,57 +61,152 @@ def _times(encounter: Encounter) -> list[int]:
 
 
 def _as_one(encounters: Sequence[Encounter]) -> Encounter:
-    """Return the first encounter with the administrations of all."""
-    given = tuple(one for encounter in encounters for one in encounter.administrations)
-    departed = encounters[-1].departed_at
-    return replace(encounters[0], administrations=given, departed_at=departed)
-
-
-def _set_apart(
-    place: int, encounters: Sequence[Encounter], coded: Sequence[CodedEncounter], policy: Policy
-) -> CodedEncounter:
-    """Return one coded encounter; its initial services carry the modifier on dates that an earlier one also has."""
-    own = coded[place]
-    taken = {(line.service_date) for earlier in coded[:place] for line in earlier.lines if _is_initial(line)}
-    later = [line for line in own.lines if _is_initial(line) and line.service_date in taken and not line.modifiers]
-    if not later:
-        return own
-    finding = _boundary(place, encounters, later)
-    changed = {line.claim_line_id: _modified(line, policy, finding) for line in later}
-    lines = tuple(changed.get(line.claim_line_id, line) for line in own.lines)
-    findings = (*own.findings, finding) if finding else own.findings
-    told = [line.claim_line_id for line in lines]
-    return replace(own, claim_set_id=short_id(own.claim_set_id, *told), lines=lines, findings=findings)
-
-
-def _is_initial(line: ClaimLine) -> bool:
-    """Say whether a line is an initial service."""
-    return line.role is Role.INITIAL
-
-
-def _boundary(place: int, encounters: Sequence[Encounter], later: Sequence[ClaimLine]) -> Finding | None:
-    """Return the finding that two encounters may be one; None when an hour or more lies between them."""
-    before = max((time for earlier in encounters[:place] for time in _times(earlier)), default=0)
-    if (_first(encounters[place]) - before) // MINUTE >= 60:
-        return None
-    ids = tuple(sorted({one for line in later for one in line.administration_ids}))
-    controls = tuple(dict.fromkeys(control for line in later for control in line.message_control_ids))
-    finding_id = short_id(encounters[place].encounter_id, BOUNDARY, *ids)
-    return Finding(
-        finding_id=finding_id,
-        kind=BOUNDARY,
-        severity=Severity.REVIEW,
-        administration_ids=ids,
-        message_control_ids=controls,
-        text=kind_named(BOUNDARY).text,
+    """Return the first encounter with the administrations, orders and changes of status of all."""
+    reasons = [one.primary_reason_administration_id for one in encounters]
+    return replace(
+        encounters[0],
+        administrations=tuple(one for encounter in encounters for one in encounter.administrations),
+        orders=tuple(order for encounter in encounters for order in encounter.orders),
+        remarks=tuple(dict.fromkeys(remark for encounter in encounters for remark in encounter.remarks)),
+        status_changes=_status_changes(encounters),
+        departed_at=encounters[-1].departed_at,
+        primary_reason_administration_id=next(filter(None, reasons), ""),
     )
 
 
+def _status_changes(encounters: Sequence[Encounter]) -> tuple[StatusChange, ...]:
+    """Return the changes of status of all; who was admitted and came again came as an outpatient."""
+    changes = [*encounters[0].status_changes]
+    for before, after in pairwise(encounters):
+        came = after.arrived_at or min(
+            (run.start for one in after.administrations for run in one.runs if run.start), default=None
+        )
+        if came and before.status_changes and before.status_changes[-1].status is PatientStatus.INPATIENT:
+            changes.append(StatusChange(came, PatientStatus.OUTPATIENT))
+        changes += after.status_changes
+    return tuple(changes)
+
+
+def _beside(
+    own: CodedEncounter,
+    earlier: Sequence[CodedEncounter],
+    encounters: Sequence[Encounter],
+    policy: Policy,
+    tables: Tables,
+) -> CodedEncounter:
+    """Return the last of some coded encounters as it is on one claim with the earlier ones."""
+    before = [line for one in earlier for line in one.lines]
+    if not before or not own.lines:
+        return own
+    setting = encounters[-1].setting
+    edits = {day: tables.on(day, setting) for day in {line.service_date for line in own.lines}}
+    later = [line for line in own.lines if _needs_modifier(line, before, edits, policy)]
+    boundary = _boundary(encounters, later)
+    apart = {line.claim_line_id for line in later}
+    lines = [_modified(line, policy, boundary) if line.claim_line_id in apart else line for line in own.lines]
+    proposed = [line for line in before if _is_proposed(line)]
+    lines, unpaid = _without_pay(lines, proposed, edits, own.encounter_id)
+    lines, over = _within_limits(lines, proposed, edits, own.encounter_id, policy)
+    if lines == [*own.lines]:
+        return own
+    found = {one.finding_id: one for one in (*own.findings, *([boundary] if boundary else []), *unpaid, *over)}
+    findings = sorted(found.values(), key=lambda one: (one.kind, one.administration_ids))
+    told = [line.claim_line_id for line in lines]
+    return replace(own, claim_set_id=short_id(own.claim_set_id, *told), lines=tuple(lines), findings=tuple(findings))
+
+
+def _is_proposed(line: ClaimLine) -> bool:
+    """Say whether a line is of a service and not held."""
+    return line.status is not Status.HOLD and line.role is not Role.DRUG
+
+
+def _needs_modifier(line: ClaimLine, before: Sequence[ClaimLine], edits: DayEdits, policy: Policy) -> bool:
+    """Say whether a line must be set apart: initial beside an initial service, or paired with a code, of its date."""
+    if line.role is Role.DRUG or not SET_APART.isdisjoint(line.modifiers):
+        return False
+    of_date = [one for one in before if one.service_date == line.service_date]
+    if line.role is Role.INITIAL and any(one.role is Role.INITIAL for one in of_date):
+        return True
+    pairs, codes = edits[line.service_date].pairs, {one.code for one in of_date if _is_proposed(one)}
+    return policy.pair_modifier != "none" and any(
+        pairs.get((one, line.code)) or pairs.get((line.code, one)) for one in codes
+    )
+
+
+def _boundary(encounters: Sequence[Encounter], later: Sequence[ClaimLine]) -> Finding | None:
+    """Return the finding that the last encounter may be one with those before; None an hour or more after them."""
+    before = max((time for earlier in encounters[:-1] for time in _times(earlier)), default=0)
+    if not later or (_first(encounters[-1]) - before) // MINUTE >= 60:
+        return None
+    return _finding(encounters[-1].encounter_id, "ENCOUNTER_BOUNDARY", later)
+
+
+def _finding(encounter_id: str, kind: str, lines: Sequence[ClaimLine], at_stake: Sequence[CodeAtStake] = ()) -> Finding:
+    """Return a finding about the administrations of some lines."""
+    ids = tuple(sorted({one for line in lines for one in line.administration_ids}))
+    controls = tuple(dict.fromkeys(control for line in lines for control in line.message_control_ids))
+    known, finding_id = kind_named(kind), short_id(encounter_id, kind, *ids)
+    return Finding(finding_id, kind, known.severity, ids, controls, known.text, tuple(at_stake))
+
+
 def _modified(line: ClaimLine, policy: Policy, finding: Finding | None) -> ClaimLine:
-    """Return a line with the modifier, why it has it and, when there is one, the finding."""
+    """Return a line with the modifier, before a department's, why it has it and, when there is one, the finding."""
     modifier = policy.encounter_modifier
+    early = [one for one in line.modifiers if one == policy.stopped_early_modifier]
+    modifiers = (*early, modifier, *line.modifiers[len(early) :])
     reasons = (*line.reasons, policy.wording["SECOND_VISIT"].say(modifier=modifier))
-    findings = (*line.findings, finding.finding_id) if finding else line.findings
-    status = Status.REVIEW if finding and line.status is Status.READY else line.status
-    told = {"modifiers": (modifier,), "reasons": reasons, "findings": findings, "status": status}
-    return replace(line, claim_line_id=short_id(line.claim_line_id, modifier), **told)
+    line = replace(line, claim_line_id=short_id(line.claim_line_id, modifier), modifiers=modifiers, reasons=reasons)
+    return _asked(line, finding) if finding else line
+
+
+def _asked(line: ClaimLine, finding: Finding) -> ClaimLine:
+    """Return a line with one more finding of those that ask for a look."""
+    if finding.finding_id in line.findings:
+        return line
+    status = Status.REVIEW if line.status is Status.READY else line.status
+    line_id, findings = short_id(line.claim_line_id, finding.kind), (*line.findings, finding.finding_id)
+    return replace(line, claim_line_id=line_id, findings=findings, status=status)
+
+
+def _without_pay(
+    lines: Sequence[ClaimLine], before: Sequence[ClaimLine], edits: DayEdits, encounter_id: str
+) -> tuple[list[ClaimLine], list[Finding]]:
+    """Return the lines, those asking for a look that are the second code of a pair which no modifier lifts."""
+    kept: list[ClaimLine] = []
+    findings: list[Finding] = []
+    for line in lines:
+        codes = {one.code for one in before if one.service_date == line.service_date}
+        pairs = edits[line.service_date].pairs
+        if _is_proposed(line) and any(pairs.get((one, line.code)) is False for one in codes):
+            stake = CodeAtStake(line.code, line.units)
+            findings.append(_finding(encounter_id, "PAIR_NOT_PAID", [line], [stake]))
+            kept.append(_asked(line, findings[-1]))
+        else:
+            kept.append(line)
+    return kept, findings
+
+
+def _within_limits(
+    lines: Sequence[ClaimLine], before: Sequence[ClaimLine], edits: DayEdits, encounter_id: str, policy: Policy
+) -> tuple[list[ClaimLine], list[Finding]]:
+    """Return the lines with what is left of the unit limits of their dates, and findings of those exceeded together.
+
+    As within one encounter: an absolute limit cuts off what is more, any other asks for documentation.
+    """
+    kept, findings = [*lines], list[Finding]()
+    for day, code in dict.fromkeys((line.service_date, line.code) for line in lines if _is_proposed(line)):
+        limit = limits_of(edits[day], policy).get(code)
+        used = sum(one.units for one in before if (one.service_date, one.code) == (day, code))
+        own = [one for one in kept if _is_proposed(one) and (one.service_date, one.code) == (day, code)]
+        units = sum(one.units for one in own)
+        if limit is None or not used or used + units <= limit.units:
+            continue
+        kind = "MAI2_CAPPED" if limit.is_absolute else "MUE_EXCEEDED"
+        finding = _finding(encounter_id, kind, own, [CodeAtStake(code, units)])
+        findings.append(finding)
+        left = max(0, limit.units - used) if limit.is_absolute else units
+        for line in own:
+            place, count = kept.index(line), min(left, line.units)
+            left -= count
+            kept[place : place + 1] = [_asked(replace(line, units=count), finding)] if count else []
+    return kept, findings

@@ -23,6 +23,7 @@ from coding.drug_units import (
     smallest_opened,
     wasted_units,
 )
+from coding.edits import limits_of
 from coding.encounter import Drug, Measure
 from coding.measures import in_unit
 from coding.rules import dated_rules
@@ -291,7 +292,8 @@ class _Lines(NamedTuple):
 
     def _with_limit(self, drafts: list[DrugDraft]) -> list[DrugDraft]:
         """Return the lines, flagged when all units of the date are more than the published limit."""
-        limit = self.claim.tables.on(self.day, self.claim.encounter.setting).limits.get(self.code)
+        edits = self.claim.tables.on(self.day, self.claim.encounter.setting)
+        limit = limits_of(edits, self.claim.policy).get(self.code)
         if limit is None or sum(one.units for one in drafts) <= limit.units:
             return drafts
         note = Note("MUE_EXCEEDED", tuple(sorted({one for draft in drafts for one in draft.ids})))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from coding.contest import Claim
 from coding.findings import HOLD, status_of
 from coding.policy import Policy
-from coding.published import UnitLimit, Verdict
+from coding.published import Edits, UnitLimit, Verdict
 from coding.rules import HydrationRules
 from coding.services import Draft, Note
 from coding.tables import engine_numbers, rows_of
@@ -55,7 +55,8 @@ def _verdict(codes: Mapping[str, int], day: date, claim: Claim) -> Verdict:
     try:
         return edits.verdicts[key]
     except KeyError:
-        verdict = Verdict(edits.orphans(codes.keys()), edits.paired(codes.keys()), _over(codes, day, claim))
+        over = _over(codes, limits_of(edits, claim.policy))
+        verdict = Verdict(edits.orphans(codes.keys()), edits.paired(codes.keys()), over)
         if len(edits.verdicts) < engine_numbers()["answers_kept"]:
             edits.verdicts[key] = verdict
         return verdict
@@ -118,17 +119,18 @@ def _with_pair(draft: Draft, day: date, pairs: Mapping[str, bool], policy: Polic
     return replace(draft, modifiers=modifiers, flags=(*draft.flags, "PAIR_MODIFIER"), reasons=reasons)
 
 
-def _over(codes: Mapping[str, int], day: date, claim: Claim) -> dict[str, UnitLimit]:
+def _over(codes: Mapping[str, int], limits: Mapping[str, UnitLimit]) -> dict[str, UnitLimit]:
     """Return the unit limits of a date that are exceeded, by code."""
-    limits = {} if claim.policy.unit_caps == "none" else limits_on(day, claim)
     return {code: limits[code] for code, count in codes.items() if code in limits and count > limits[code].units}
 
 
-def limits_on(day: date, claim: Claim) -> Mapping[str, UnitLimit]:
-    """Return the unit limits of a date; a plan's own caps where they are lower."""
-    published, caps = claim.tables.on(day, claim.encounter.setting).limits, claim.policy.unit_caps
+def limits_of(edits: Edits, policy: Policy) -> Mapping[str, UnitLimit]:
+    """Return the unit limits of a date; a plan's own caps where they are lower, none where the policy has it so."""
+    published, caps = edits.limits, policy.unit_caps
     if caps == "mue":
         return published
+    if caps == "none":
+        return {}
     lower = {
         code: cap for code, cap in _plan_caps(caps).items() if code not in published or cap < published[code].units
     }

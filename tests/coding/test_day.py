@@ -19,6 +19,20 @@ def afternoon(start: str):
     return replace(build.encounter(given), encounter_id="E2")
 
 
+def visit(name: str, *given: str, words: tuple[str, ...] = (), **fields):
+    ones = [build.administration(f"{name}{place}", *words_.split()) for place, words_ in enumerate(given, 1)]
+    return replace(build.encounter(ones, words), encounter_id=name, **fields)
+
+
+def twice(*given: str, **fields):
+    """A visit at eight and the same again at twenty hours."""
+    return [visit(name, *(one.format(hour) for one in given), **fields) for name, hour in (("E1", 8), ("E2", 20))]
+
+
+def kinds(coded):
+    return [(finding.kind, finding.administration_ids) for finding in coded.findings]
+
+
 def day(*encounters, payer="medicare", **switches):
     return code_day(encounters, load_policy(Setting.FACILITY, payer, switches), default_formulary())
 
@@ -77,3 +91,102 @@ def test_an_encounter_without_times_comes_first_and_sets_nothing_apart():
 
 def test_no_encounter_is_no_claim():
     assert day(second_visit="one_per_day") == day() == ()
+
+
+def test_the_modifier_stands_before_that_of_a_department_off_campus():
+    first, second = day(*twice("vancomycin infusion L {0}:00 {0}:30", location="West"), off_campus={"west": "excepted"})
+    assert told(first) == [("96365", ("PO",))]
+    assert told(second) == [("96365", ("XE", "PO"))]
+
+
+def test_the_modifier_stands_behind_that_of_an_infusion_stopped_early():
+    stopped = twice("ceftriaxone infusion L {0}:00 {0}:10 completion=partly_given")
+    first, second = day(*stopped, stopped_early_modifier="53")
+    assert told(first) == [("96365", ("53",))]
+    assert told(second) == [("96365", ("53", "XE"))]
+
+
+def test_a_second_access_site_of_a_later_encounter_keeps_its_own_modifier():
+    one, other = "vancomycin infusion L {0}:00 {0}:30", "cefepime infusion R {0}:00 {0}:20 second_site_reason=x"
+    _, second = day(*twice(one, other))
+    assert told(second) == [("96365", ("XE",)), ("96365", ("XS",))]
+
+
+def test_a_code_paired_with_one_of_an_earlier_encounter_is_set_apart_too():
+    morning, evening = visit("E1", "vancomycin infusion L 8:00 9:00"), visit("E2", "ketorolac im - 20:00")
+    assert told(day(morning, evening)[1]) == [("96372", ("XE",))]
+    assert told(day(morning, evening, pair_modifier="none")[1]) == [("96372", ())]
+    assert told(day(morning, visit("E2", "ketorolac im - 32:00"))[1]) == [("96372", ())]
+    held = visit("E1", "vancomycin infusion L 8:00")
+    assert told(day(held, evening)[1]) == [("96372", ())]
+    assert told(day(visit("E1", "ketorolac im - 8:00"), visit("E2", "cefepime infusion L 20:00 21:00"))[1]) == [
+        ("96365", ("XE",))
+    ]
+
+
+def test_a_code_that_no_modifier_lifts_beside_an_earlier_encounter_asks_for_a_look():
+    flush = visit("E2", "saline_flush iv port 20:00")
+    _, second = day(visit("E1", "vancomycin infusion L 8:00 9:00"), flush)
+    assert told(second) == [("96523", ())]
+    assert second.lines[0].status is Status.REVIEW
+    assert ("PAIR_NOT_PAID", ("E21",)) in kinds(second)
+    (stake,) = [one.codes_at_stake for one in second.findings if one.kind == "PAIR_NOT_PAID"]
+    assert [(one.code, one.units) for one in stake] == [("96523", 1)]
+    assert "PAIR_NOT_PAID" not in dict(kinds(day(visit("E1", "vancomycin infusion L 8:00"), flush)[1]))
+
+
+def test_first_pushes_of_two_encounters_are_more_than_the_date_takes():
+    first, second = day(*twice("ondansetron push L {0}:00"))
+    assert first.findings == ()
+    assert kinds(second) == [("MUE_EXCEEDED", ("E21",))]
+    assert second.lines[0].status is Status.REVIEW
+    assert second.lines[0].findings == (second.findings[0].finding_id,)
+    assert day(*twice("ondansetron push L {0}:00"), unit_caps="none")[1].findings == ()
+    assert day(*twice("vancomycin infusion L {0}:00 {0}:30"))[1].findings == ()
+
+
+def test_an_absolute_limit_cuts_off_what_a_later_encounter_has_more():
+    given = "vancomycin infusion L {0}:00 {0}:30", "cefepime infusion L {0}:00 {0}:30"
+    first, second = day(*twice(*given))
+    assert told(first) == [("96365", ()), ("96368", ())]
+    assert told(second) == [("96365", ("XE",))]
+    assert kinds(second) == [("MAI2_CAPPED", ("E22",))]
+    third = visit("E3", *(one.format(22) for one in given))
+    assert kinds(day(*twice(*given), third)[2]) == [("MAI2_CAPPED", ("E32",)), ("MUE_EXCEEDED", ("E31",))]
+
+
+def test_a_limit_that_an_encounter_exceeds_alone_is_told_once():
+    sites = [f"cefepime push {site} {{0}}:00 second_site_reason=x" for site in ("A", "B")]
+    _, second = day(*twice(*sites))
+    assert [kind for kind, _ in kinds(second)] == ["MUE_EXCEEDED"]
+
+
+def test_what_is_set_apart_has_another_id_than_alone():
+    (alone,) = day(twice("ondansetron push L {0}:00")[1])
+    _, beside = day(*twice("ondansetron push L {0}:00"))
+    assert alone.claim_set_id != beside.claim_set_id
+    assert alone.lines[0].claim_line_id != beside.lines[0].claim_line_id
+
+
+def test_one_initial_a_day_leaves_cancelled_encounters_by_themselves():
+    morning, evening = twice("vancomycin infusion L {0}:00 {0}:30")
+    for cancelled, stands in ((morning, evening), (evening, morning)):
+        coded = day(replace(cancelled, is_cancelled=True), stands, second_visit="one_per_day")
+        assert {one.encounter_id: told(one) for one in coded} == {
+            cancelled.encounter_id: [],
+            stands.encounter_id: [("96365", ())],
+        }
+    assert [told(one) for one in day(replace(morning, is_cancelled=True), second_visit="one_per_day")] == [[]]
+
+
+def test_one_initial_a_day_ends_with_an_admission_in_any_encounter():
+    given, away = "vancomycin infusion L {0}:00 {0}:50", {"second_visit": "one_per_day", "payment_window": "off"}
+    morning, evening = twice(given)
+    (whole,) = day(
+        morning, replace(evening, status_changes=visit("E", words=("inpatient=20:20",)).status_changes), **away
+    )
+    assert [(line.code, line.units, line.minutes) for line in whole.lines] == [("96365", 1, 50), ("96366", 1, 20)]
+    (whole,) = day(
+        replace(morning, status_changes=visit("E", words=("inpatient=8:20",)).status_changes), evening, **away
+    )
+    assert [(line.code, line.units, line.minutes) for line in whole.lines] == [("96365", 1, 50), ("96366", 1, 20)]

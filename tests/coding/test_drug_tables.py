@@ -13,6 +13,7 @@ from coding import (
     LimitRow,
     PackageRow,
     PaymentRow,
+    Policy,
     Setting,
     builtin_tables,
     code_encounter,
@@ -31,14 +32,16 @@ def issue(table: str, *rows: object) -> Issue:
     return Issue(table, None, f"{table} 2025-01-01", SINCE, date.max, rows)
 
 
-def coded(site_row: str, *issues: Issue, words: str = "dose=1_g", **fields: object) -> CodedEncounter:
+def coded(
+    site_row: str, *issues: Issue, words: str = "dose=1_g", policy: Policy = POLICY, **fields: object
+) -> CodedEncounter:
     formulary = default_formulary()
     if site_row:
         formulary = formulary.with_site_rows(
             f"code,coding_system,name,drug_class,hcpcs,ndc,package,single_dose\n{site_row}", "f.csv"
         )
     given = build.administration("a1", "ceftriaxone", "infusion", "L-AC", "8:00", "9:00", *words.split())
-    return code_encounter(build.encounter([replace(given, **fields)]), POLICY, formulary, load_tables(issues))
+    return code_encounter(build.encounter([replace(given, **fields)]), policy, formulary, load_tables(issues))
 
 
 def drugs(found: CodedEncounter) -> list[tuple[object, ...]]:
@@ -108,6 +111,8 @@ def test_more_units_than_the_published_limit_want_a_look():
     found = coded(ROW, *issues)
     assert drugs(found) == [("J0696", 4, ("JZ",), "review")]
     assert kinds(found) == {"MUE_EXCEEDED"}
+    unlimited = load_policy(Setting.FACILITY, "medicare", {"unit_caps": "none"})
+    assert drugs(coded(ROW, *issues, policy=unlimited)) == [("J0696", 4, ("JZ",), "ready")]
     as_many = issue("drug_codes", PER_250), issue("limits", LimitRow("J0696", SINCE, None, 4, "3"))
     assert drugs(coded(ROW, *as_many)) == [("J0696", 4, ("JZ",), "ready")]
 
