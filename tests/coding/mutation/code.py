@@ -1,4 +1,4 @@
-"""Comparisons and whole numbers in the code of the engine, changed one at a time in memory.
+"""Comparisons, conditions, signs and whole numbers in the code of the engine, changed one at a time in memory.
 
 Imports nothing of the engine: each change is tried in a process of its own, which loads the changed module from here.
 """
@@ -7,16 +7,28 @@ import ast
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import signal
 import subprocess
 import sys
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
-SECONDS = 120  # a change may make a loop endless
+_PAIRS: list[tuple[Any, Any]] = [
+    (ast.Lt, ast.LtE),
+    (ast.Gt, ast.GtE),
+    (ast.Eq, ast.NotEq),
+    (ast.Is, ast.IsNot),
+    (ast.In, ast.NotIn),
+    (ast.And, ast.Or),
+    (ast.Add, ast.Sub),
+]
+SWAPS: dict[Any, Any] = dict([*_PAIRS, *((other, one) for one, other in _PAIRS)])
+_PLAIN = (ast.Name, ast.Attribute, ast.Call)  # a condition without an operator of its own
+CPU_SECONDS = 120  # a change may make a loop endless
 SHOWN = 100  # characters of the changed expression
 
 
@@ -41,13 +53,30 @@ def _sites(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.AST, int]]:
         for child in ast.iter_child_nodes(node):
             inside[child] = node
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare):
-            yield from ((node, node, place) for place, op in enumerate(node.ops) if type(op) in SWAPS)
-        elif isinstance(node, ast.Constant) and type(node.value) is int and not _is_of_cache(node, inside):
+        if not isinstance(node, ast.Constant):
+            yield from ((node, node, place) for place in _places(node))
+        elif type(node.value) is int and not _is_of_cache(node, inside):
             around = inside[node]
             while isinstance(around, ast.Slice | ast.UnaryOp):  # of a place in a list, show the list
                 around = inside[around]
             yield node, around, 0
+
+
+def _places(node: ast.AST) -> list[int]:
+    """Return which of its operators or conditions may be changed."""
+    found: list[bool] = []
+    match node:
+        case ast.Compare():
+            found = [type(one) in SWAPS for one in node.ops]
+        case ast.BoolOp() | ast.BinOp():
+            found = [type(node.op) in SWAPS]
+        case ast.UnaryOp():
+            found = [isinstance(node.op, ast.Not)]
+        case ast.If() | ast.IfExp():
+            found = [isinstance(node.test, _PLAIN)]
+        case ast.comprehension():
+            found = [isinstance(one, _PLAIN) for one in node.ifs]
+    return [place for place, is_one in enumerate(found) if is_one]
 
 
 def _is_of_cache(node: ast.AST, inside: dict[ast.AST, ast.AST]) -> bool:
@@ -57,12 +86,19 @@ def _is_of_cache(node: ast.AST, inside: dict[ast.AST, ast.AST]) -> bool:
 
 
 def _change(node: ast.AST, place: int) -> None:
-    if isinstance(node, ast.Compare):
-        node.ops[place] = SWAPS[type(node.ops[place])]()
-    else:
-        assert isinstance(node, ast.Constant)
-        assert isinstance(node.value, int)
-        node.value += 1
+    match node:
+        case ast.Compare():
+            node.ops[place] = SWAPS[type(node.ops[place])]()
+        case ast.BoolOp() | ast.BinOp():
+            node.op = SWAPS[type(node.op)]()
+        case ast.UnaryOp():
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.If() | ast.IfExp():
+            node.test = ast.UnaryOp(ast.Not(), node.test)
+        case ast.comprehension():
+            node.ifs[place] = ast.UnaryOp(ast.Not(), node.ifs[place])
+        case ast.Constant(value=int()):
+            node.value += 1  # type: ignore[operator]
 
 
 def changes(folder: str = "coding") -> list[Change]:
@@ -72,10 +108,15 @@ def changes(folder: str = "coding") -> list[Change]:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for place in range(len(list(_sites(ast.parse(path.read_text()))))):
             node, around, operator = list(_sites(ast.parse(path.read_text())))[place]
-            before, line = ast.unparse(around), getattr(node, "lineno", 0)
+            before, line = _shown(around), getattr(node, "lineno", getattr(around, "lineno", 0))
             _change(node, operator)
-            found.append(Change(module, place, line, before[:SHOWN], ast.unparse(around)[:SHOWN]))
+            found.append(Change(module, place, line, before, _shown(around)))
     return found
+
+
+def _shown(node: ast.AST) -> str:
+    """Return the beginning of an expression, or of a statement."""
+    return ast.unparse(node).strip().partition("\n")[0][:SHOWN]
 
 
 class _Changed(importlib.machinery.SourceFileLoader):
@@ -129,12 +170,12 @@ def caught_by(change: Change) -> str:
 
 def _run(call: list[str]) -> str:
     """Return the last line that a failing process printed; "" when it does not fail."""
-    try:
-        done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return "it never ends"
+    limited = ["/bin/bash", "-c", f'ulimit -S -t {CPU_SECONDS}; exec "$@"', "limited", *call]
+    done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, check=False)
     if not done.returncode:
         return ""
+    if done.returncode == -signal.SIGXCPU:
+        return "it never ends"
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     lines = failed or (done.stdout + done.stderr).strip().splitlines() or ["it ends with a failure"]
     return lines[0] if failed else lines[-1]
