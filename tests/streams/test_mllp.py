@@ -98,11 +98,15 @@ def test_noise_between_messages_does_not_begin_one(noise: bytes) -> None:
 
 def test_a_large_message_in_small_pieces_takes_linear_time() -> None:
     def seconds(size: int) -> float:
-        deframer = Deframer(64 * size)
-        began = time.perf_counter()
-        for piece in range(0, size, 1000):
-            deframer.feed((b"\x0b" if piece == 0 else b"") + b"x" * 1000)
-        return time.perf_counter() - began
+        """Processor time, the least of a few tries: others on the machine only add to it."""
+        tries = []
+        for _ in range(5):
+            deframer = Deframer(64 * size)
+            began = time.process_time()
+            for piece in range(0, size, 1000):
+                deframer.feed((b"\x0b" if piece == 0 else b"") + b"x" * 1000)
+            tries.append(time.process_time() - began)
+        return min(tries)
 
-    # Quadratic would be 64 times as long for 8 times the bytes; a noisy machine is not.
+    # Quadratic would be 64 times as long for 8 times the bytes.
     assert seconds(8_000_000) < 30 * max(seconds(1_000_000), 0.001)
