@@ -13,6 +13,7 @@ from streams.mllp import frame
 from tests.servers.certificates import Authority
 from tests.streams.gateway import gateway, settings_in, stored
 from tests.streams.receiver import CUT, Receiver, Script, acknowledge, answer, control_id_of, message
+from tests.waiting import PATIENCE, wait_beside
 
 MESSAGES = [message(f"C{number}", f"SYN{number % 3:07d}") for number in range(9)]
 BATCH = b"FHS|^~\\&|MAR\rBHS|^~\\&|MAR\r" + b"".join(MESSAGES[6:]) + b"BTS|3\rFTS|1\r"
@@ -213,10 +214,10 @@ def test_a_listener_killed_in_the_middle_gets_the_rest_and_no_message_twice_but_
 
     async def send() -> tuple[int, str, str]:
         to = f"127.0.0.1:{stage.mllp_port}"
-        options = ("--to", to, "--connections", "4", "--rate", "120", "--patience", "60")
+        options = ("--to", to, "--connections", "4", "--rate", "120", "--patience", f"{PATIENCE:.0f}")
         sending = asyncio.create_task(dripcode_send(str(file), *options))
-        for _ in range(2):
-            await asyncio.sleep(1.5)
+        for most in (100, 300):
+            await wait_beside(lambda most=most: len(stored(settings_in(tmp_path))) > most, "more is stored")  # type: ignore[misc]
             await asyncio.to_thread(stage.kill, "listener")
             stage.start_listener()
         return await sending
