@@ -13,6 +13,7 @@ import msgspec
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Action, AdministrationEvent, Time
+from streams.bag_changes import is_bolus, runs_until
 
 _ACTION_RANK = {Action.ADD: 0, Action.UPDATE: 1, Action.DELETE: 2}
 _MOMENTS = (
@@ -169,9 +170,11 @@ def _gather_order(rows: Sequence[Row]) -> tuple[list[Draft], list[Misfit]]:
             moments.append(row)
         else:
             _open(drafts, row)
-    drafts = _bags_as_one(drafts)
-    for row in sorted(moments, key=_moment_order):
-        _attach(drafts, row)
+    drafts = _bags_as_one(drafts, moments)
+    moments.sort(key=_moment_order)
+    last_end = next((row for row in reversed(moments) if isinstance(row.event, _ENDS)), None)
+    for row in moments:
+        _attach(drafts, row, is_last=row is last_end)
     if any(draft.opening.rows_join for draft in drafts):
         drafts = _join_touching(drafts)
     return drafts, misfits
@@ -265,7 +268,7 @@ def find(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
     return next((found[0] for found in ways if len(found) == 1), None)
 
 
-def _bags_as_one(drafts: list[Draft]) -> list[Draft]:
+def _bags_as_one(drafts: list[Draft], moments: Sequence[Row]) -> list[Draft]:
     """Starts that only resume a bag, or hang a new one on a running infusion, as moments of what began before.
 
     Only now, when it is known what was entered in error: nothing goes on with an administration that never was.
@@ -277,7 +280,7 @@ def _bags_as_one(drafts: list[Draft]) -> list[Draft]:
         event = draft.rows[-1].event
         is_open = isinstance(event, hl7.AdministrationStarted) and draft.stop is None and not draft.is_voided
         before = [one for one in kept if _is_given(one)] if is_open else []
-        target = _same_bag(before, event) or _running_before(before, event) if before else None
+        target = _same_bag(before, event) or _running_before(before, event, moments) if before else None
         if target is None:
             kept.append(draft)
         else:
@@ -300,11 +303,12 @@ def _same_bag(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | No
     return drafts[0] if event.order_is_bag else None
 
 
-def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | None:
+def _running_before(drafts: Sequence[Draft], event: AdministrationEvent, moments: Sequence[Row]) -> Draft | None:
     """The infusion that this row hangs a new bag on: same drug, both rows with a rate, no stop of its own.
 
     A rate is what tells a continuous infusion from the next dose of an intermittent one, which is charted with the
-    same words.
+    same words. Many an intermittent dose has one too: a bag that held too little to run until now was an earlier
+    dose, and where nobody can tell a person is asked.
     """
     start = exact(event.at)
     if event.rate is None or start is None:
@@ -319,7 +323,14 @@ def _running_before(drafts: Sequence[Draft], event: AdministrationEvent) -> Draf
         and draft.start is not None
         and draft.start < start
     ]
-    return max(running, key=lambda draft: draft.start or start, default=None)
+    target = max(running, key=lambda draft: draft.start or start, default=None)
+    if target is None:
+        return None
+    bag = (target.moments or target.rows)[-1].event  # no moments yet but further bags
+    goes_on = runs_until(bag, event, [row.event for row in moments if drug_key(row.event) in ("", drug_key(event))])
+    if goes_on is None:
+        target.remarks.append("BAG_CHANGE_ASSUMED")
+    return None if goes_on is False else target
 
 
 def _moment_order(row: Row) -> tuple[float, Order]:
@@ -327,16 +338,24 @@ def _moment_order(row: Row) -> tuple[float, Order]:
     return (at.timestamp() if at else float("inf")), row.order
 
 
-def _attach(drafts: list[Draft], row: Row) -> None:
-    """A stop, pause, restart or rate change: to the administration of its order that had begun by then."""
+def _attach(drafts: list[Draft], row: Row, *, is_last: bool) -> None:
+    """A stop, pause, restart or rate change: to the administration of its order that had begun by then.
+
+    Of a stop in the minute in which the next bag is hung, with one for that bag to come, it is the bag before.
+    """
     at = exact(row.event.at) or exact(row.event.stop)
     drug = drug_key(row.event)
     given = [d for d in drafts if _is_given(d)] or drafts
     alike = [d for d in given if not drug or drug_key(d.opening) == drug] or given
     begun = [d for d in alike if d.start is not None and at is not None and d.start <= at]
+    if isinstance(row.event, _ENDS) and not is_last:
+        begun = [d for d in begun if d.start != at] or begun
+    begun = [d for d in begun if not is_bolus(d.opening)] or begun
+    newest_first = sorted(begun, key=lambda d: (d.start or at, d.rows[0].order), reverse=True)
     # A bolus out of a running bag begins later than the infusion, and the stop is the infusion's all the same.
-    begun = [d for d in begun if d.opening.rate is not None and runs_of(d)[-1].stop is None] or begun
-    target = max(begun, key=lambda d: (d.start or at, d.rows[0].order), default=alike[0] if len(alike) == 1 else None)
+    rated = next((d for d in newest_first if d.opening.rate is not None), None)
+    target = rated if rated and runs_of(rated)[-1].stop is None else next(iter(newest_first), None)
+    target = target or (alike[0] if len(alike) == 1 else None)
     if target is None:
         target = Draft([row])  # a stop without a start: kept, so that it ends in a finding
         drafts.append(target)
