@@ -33,6 +33,7 @@ INTRAVENOUS = Route.INTRAVENOUS
 THERAPEUTIC = DrugClass.THERAPEUTIC
 HYDRATION = DrugClass.HYDRATION
 CHEMOTHERAPY = DrugClass.CHEMOTHERAPY
+BLOOD_PRODUCT = DrugClass.BLOOD_PRODUCT
 SUBCUTANEOUS = Route.SUBCUTANEOUS
 
 NOT_OURS = {Route.ORAL, Route.OTHER, Route.EPIDURAL, Route.INTRADERMAL}
@@ -229,7 +230,7 @@ def _of_record(administration: Administration, identity: Identity, record: Recor
     if administration.completion is COMPLETION_UNKNOWN:
         flags.append("ACTION_UNKNOWN")
     if not administration.has_order and record.policy.administrations_without_order == "on":
-        flags.append("NO_ORDER")
+        flags += ["NO_ORDER"] if identity.drug_class is not BLOOD_PRODUCT else []  # its order is the blood bank's
     if administration.route is ROUTE_UNKNOWN:
         flags.append("ROUTE_UNKNOWN")
     elif administration.route is INTRAMUSCULAR and _ran(administration):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from coding.bench import Bench
 from coding.checks import DRAWS
 from coding.encounter import Route
@@ -12,6 +14,7 @@ from coding.services import Draft, Given, Note
 OWN_CODE_TAGS = {"pemivibart", "declotting_only", *DRAWS}
 PURPOSES = {"declotting": "declotting", "tocilizumab": "covid"}  # tag of a product: words that give it its own code
 INCLUDED_AS = {"FLUSH_ALONE": "FLUSH_INCLUDED", "DRAW_ALONE": "DRAW_INCLUDED"}
+OF_LENGTH = {"NO_STOP", "ORDER_DURATION_ONLY", "ZERO_DURATION_INFUSION", "ZERO_DURATION_HELD", "STOP_CALCULATED"}
 ORAL_OR_NASAL = {Route.ORAL, Route.OTHER}
 
 
@@ -109,7 +112,7 @@ def own_codes(ones: list[Given], bench: Bench) -> None:
     """Code products whose administration has its own code, monitoring included."""
     rules = bench.rules.neighbours
     doses = 0  # of tocilizumab for COVID-19
-    for one in ones:
+    for one in (_untimed(one) for one in ones):
         code = rules.pemivibart_code if one.identity.tag == "pemivibart" else rules.declotting_code
         if one.identity.tag == "tocilizumab":
             doses += 1
@@ -118,6 +121,12 @@ def own_codes(ones: list[Given], bench: Bench) -> None:
             bench.add(one, code, "OWN_CODE")
         else:
             bench.leave("NOT_A_SERVICE", [one])
+
+
+def _untimed(one: Given) -> Given:
+    """Return an administration without what its times lack: its code knows none."""
+    flags = tuple(flag for flag in one.flags if flag not in OF_LENGTH)
+    return one if flags == one.flags else replace(one, flags=flags)
 
 
 def has_own_code(one: Given) -> bool:

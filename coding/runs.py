@@ -67,7 +67,7 @@ def _joined(doses: list[Given], policy: Policy, limits: Limits) -> list[Run]:
             place = len(runs)
             runs.append(_run_of(one))
         else:
-            runs[place] = _with(runs[place], one)
+            runs[place] = _with(runs[place], one, policy)
         last_at[one.site] = place
     return runs
 
@@ -84,12 +84,13 @@ def _continued(one: Given, runs: list[Run], last_at: dict[str, int], policy: Pol
     return None
 
 
-def _with(run: Run, one: Given) -> Run:
+def _with(run: Run, one: Given, policy: Policy) -> Run:
     """Return a run with one more administration."""
     flags = (*run.flags, *one.flags)
     if one.start < run.stop:
         flags = (*flags, "OVERLAP_SAME_DRUG")
-    if one.site != run.now_at:
+    # What ran at both for longer than a change takes did not move.
+    if one.site != run.now_at and run.stop - one.start <= policy.bag_gap_tolerance_min * MINUTE:
         flags = (*flags, "RELOCATED")
     stretches = union((*run.stretches, *one.stretches))
     now_at = one.site if one.stretches[-1][1] >= run.stop else run.now_at

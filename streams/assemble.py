@@ -138,8 +138,16 @@ def _message_order(message: Message) -> tuple[float, str, str]:
 
 
 def _about_messages(messages: Sequence[Message]) -> set[str]:
-    """Remarks about the messages as such: the reader's, no visit named, a control id used for two different ones."""
-    remarks = {remark.id for message in messages for remark in message.remarks}
+    """Remarks about the messages as such: the reader's, no visit named, a control id used for two different ones.
+
+    A doubt about when a message was sent is none of the encounter's where administrations have times of their own.
+    """
+    remarks = {
+        remark.id
+        for message in messages
+        for remark in message.remarks
+        if remark.place != "MSH-7" or not _has_own_times(message)
+    }
     charted = [message for message in messages if not is_report(message)] or messages
     if charted and not charted[0].visit.id:
         remarks.add("ENCOUNTER_UNKNOWN")
@@ -149,6 +157,11 @@ def _about_messages(messages: Sequence[Message]) -> set[str]:
     if any(number > 1 for number in used.values()):
         remarks.add("CONTROL_ID_REUSED")
     return remarks
+
+
+def _has_own_times(message: Message) -> bool:
+    """Whether a message is of administrations alone, each with its time."""
+    return all(isinstance(event, hl7.AdministrationEvent) and event.at for event in message.events)
 
 
 def _orders(messages: Sequence[Message]) -> dict[str, hl7.DrugOrdered]:

@@ -344,3 +344,8 @@ def test_a_unit_of_blood_is_a_transfusion_and_no_infusion() -> None:
     one = encounter(message(event))
     coded = coding.code_encounter(one, coding.load_policy(coding.Setting.FACILITY), coding.default_formulary())
     assert [line.code for line in coded.lines] == ["36430"]
+
+
+def test_a_doubt_about_when_a_message_was_sent_is_not_the_encounter_s() -> None:
+    sent = msgspec.structs.replace(given("O1"), remarks=(hl7.Remark("TIME_AMBIGUOUS", "MSH-7"),))
+    assert encounter(sent).remarks == ()
