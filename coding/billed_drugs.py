@@ -30,6 +30,7 @@ NO_DRUG = {
     "INPATIENT",
     "ENCOUNTER_CANCELLED",
     "FACILITY_PLACE_OF_SERVICE",
+    "HOME_INFUSION",
     "FLUSH_INCLUDED",
 }
 BY_MOUTH_OR_SKIN = {Route.ORAL, Route.OTHER}
@@ -70,7 +71,7 @@ def _date_of(administration: Administration, claim: Claim, presence: Presence) -
     """Return the local date of the start; None when there is no time, or the patient was an inpatient then."""
     times = [time for run in administration.runs for time in (run.start, run.stop) if time]
     time = times[0] if times else administration.charted_at
-    if time is None or administration.completion is Completion.NOT_GIVEN:
+    if time is None:
         return None
     at = instant(time)
     if "INPATIENT" in inside((), at, at, presence)[1]:
@@ -118,7 +119,7 @@ def of_administration(
 
 def _by_package(ndc: str, tables: DrugTables) -> Billing | None:
     """Return what the published packages say of a scanned one that the site's dictionary does not know."""
-    if not ndc or ndc not in tables.packages:
+    if ndc not in tables.packages:
         return None
     return Billing("", None, ndc, (), None, "", None, None, is_discounted=False, revenue_code="", department="")
 

@@ -93,6 +93,8 @@ def test_a_mere_vial_says_no_size():
         ("hcpcs", "JJJ", "hcpcs 'JJJ' is no HCPCS code"), ("hcpcs_unit", "ten", "hcpcs_unit 'ten' must be a number"),
         ("ndc", "123", "ndc '123' must be eleven digits"), ("package", "x mg", "package 'x mg' must be a number"),
         ("concentration", "25 mg", "concentration '25 mg' must be a drug's amount in a volume"),
+        ("concentration", "25 mg/", "concentration '25 mg/' must be a drug's amount in a volume"),
+        ("concentration", "25 mg/5 mg", "concentration '25 mg/5 mg' must be a drug's amount in a volume"),
         ("single_dose", "maybe", "single_dose 'maybe' must be yes or no"),
         ("ndc_unit", "ML2", "ndc_unit 'ML2' must be one of F2, GR, ME, ML, UN"),
         ("revenue_code", "636", "revenue_code '636' must be four digits"),
