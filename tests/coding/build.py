@@ -40,7 +40,7 @@ WAYS = {  # a way: its route, what was recorded as the method, the device
 } | {
     route.value: (route, Method.UNKNOWN, Device.NONE)
     for route in (
-        Route.INTRATHECAL, Route.INTRAVENTRICULAR, Route.INTRAPLEURAL, Route.INTRAPERITONEAL, Route.INTRALESIONAL,
+        Route.SUBCUTANEOUS, Route.INTRATHECAL, Route.INTRAVENTRICULAR, Route.INTRAPLEURAL, Route.INTRAPERITONEAL, Route.INTRALESIONAL,
         Route.INTRADERMAL, Route.EPIDURAL, Route.ORAL, Route.OTHER,
     )
 }  # fmt: skip
