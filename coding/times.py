@@ -80,11 +80,11 @@ def _without_stop(
 
 def _is_timeless(administration: Administration, identity: Identity, rules: Rules, *, is_office: bool) -> bool:
     """Say whether the service has no time rule, so that a moment is enough."""
-    route = administration.route
+    route, is_infusion = administration.route, administration.method is Method.INFUSION
     if identity.drug_class in TIMELESS or route not in VESSEL_OR_SKIN:
         return True
     if route is Route.SUBCUTANEOUS:
-        return administration.device is not Device.PUMP and administration.method is not Method.INFUSION
-    if route is Route.INTRA_ARTERIAL and identity.family is not Family.CHEMOTHERAPY:
+        return administration.device is not Device.PUMP and not is_infusion
+    if route is Route.INTRA_ARTERIAL and identity.family is not Family.CHEMOTHERAPY and not is_infusion:
         return True
     return starts_pump(administration, identity.family, (), rules, is_office=is_office)
