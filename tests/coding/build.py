@@ -40,8 +40,8 @@ WAYS = {  # a way: its route, what was recorded as the method, the device
 } | {
     route.value: (route, Method.UNKNOWN, Device.NONE)
     for route in (
-        Route.SUBCUTANEOUS, Route.INTRATHECAL, Route.INTRAVENTRICULAR, Route.INTRAPLEURAL, Route.INTRAPERITONEAL, Route.INTRALESIONAL,
-        Route.INTRADERMAL, Route.EPIDURAL, Route.ORAL, Route.OTHER,
+        Route.SUBCUTANEOUS, Route.INTRA_ARTERIAL, Route.INTRATHECAL, Route.INTRAVENTRICULAR, Route.INTRAPLEURAL,
+        Route.INTRAPERITONEAL, Route.INTRALESIONAL, Route.INTRADERMAL, Route.EPIDURAL, Route.ORAL, Route.OTHER,
     )
 }  # fmt: skip
 TEXTS = {"order_text", "indication", "second_site_reason"}
@@ -91,6 +91,7 @@ def _field(word: str, day: date) -> tuple[str, object]:
     if name in TEXTS:
         return name, value.replace("_", " ")
     return name, {
+        "drug": lambda text: Drug("", "", text.replace("_", " ")),
         "dose_amount": Decimal,
         "volume_ml": Decimal,
         "rate_ml_per_hour": Decimal,

@@ -85,6 +85,7 @@ class Scenario:
             "of": ",".join(line.administration_ids),
             "status": line.status.value,
             "last": line.reasons[-1].rule,
+            "rules": ",".join(reason.rule for reason in line.reasons),
             **billed(line),
         }
         word = "hold" if line.status is Status.HOLD else "line"

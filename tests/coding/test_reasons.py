@@ -1,0 +1,32 @@
+"""The minutes and counts that the reasons of a line tell, in the words of a scenario."""
+
+import pytest
+
+from tests.coding.scenario import read
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule", "beginning"),
+    [
+        (
+            ["give saline infusion L-AC 08:00 10:00", "give ceftriaxone infusion L-AC 09:00 09:40"],
+            "FLUID_MINUTES",
+            "40 minutes beside a drug, blood or a longer fluid are taken out; 80 are left.",
+        ),
+        (
+            [
+                "policy hyd_combine=per_part",
+                "give saline infusion L-AC 08:00 09:20",
+                "give ceftriaxone infusion L-AC 08:20 08:40",
+            ],
+            "FLUID_PARTS",
+            "20 minutes are in parts of fewer than 31 between drugs or pauses, which are not reported; 40 are left.",
+        ),
+    ],
+)
+def test_a_reason_tells_the_minutes_it_is_about(facts, rule, beginning, tmp_path):
+    written = tmp_path / "one.txt"
+    written.write_text("\n".join(["scenario one", *facts]))
+    (scenario,) = read(written)
+    texts = [reason.text for line in scenario.coded().lines for reason in line.reasons if reason.rule == rule]
+    assert any(text.startswith(beginning) for text in texts), texts
