@@ -10,14 +10,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coding.billing import Billing
+from coding.checks import excluded
 from coding.claim import Family
 from coding.contest import Claim
 from coding.dates import instant, local_date
 from coding.drug_codes import standard_ndc
 from coding.drug_units import is_unclassified
-from coding.drugs import DrugClass, Formulary
+from coding.drugs import Formulary
 from coding.encounter import Administration, Completion, Drug, Encounter, Measure, Route
-from coding.identify import FAMILIES
+from coding.identify import identity_of
 from coding.measures import in_unit, is_container
 from coding.presence import Presence, inside
 from coding.published import DrugTables
@@ -62,8 +63,7 @@ def billed_drugs(
     for administration in sorted(encounter.administrations, key=lambda one: one.administration_id):
         day = None if administration.administration_id in without else _date_of(administration, claim, presence)
         if day is not None:
-            tables = claim.tables.drugs_on(day, encounter.setting)
-            found += of_administration(administration, day, formulary, tables)
+            found += of_administration(administration, day, formulary, claim)
     return found
 
 
@@ -80,9 +80,10 @@ def _date_of(administration: Administration, claim: Claim, presence: Presence) -
 
 
 def of_administration(
-    administration: Administration, day: date, formulary: Formulary, tables: DrugTables
+    administration: Administration, day: date, formulary: Formulary, claim: Claim
 ) -> Iterator[Billed]:
     """Yield the billed drugs of one administration: each component of a mix, else its drug."""
+    tables = claim.tables.drugs_on(day, claim.encounter.setting)
     drugs = administration.components or (administration.drug,)
     for place, drug in enumerate(drugs):
         product = formulary.find(drug)
@@ -92,10 +93,11 @@ def of_administration(
             continue
         ndc = scanned or billing.ndc
         code, flags = _code(billing, ndc, tables)
-        drug_class = product.drug_class if product else DrugClass.THERAPEUTIC
+        identity = identity_of(drug, formulary, claim.policy)
         recorded = _recorded(administration, place, len(drugs))
         unit = billing.unit or _unit_of(code, tables)
-        is_taken = drug_class is DrugClass.SELF_ADMINISTERED or administration.route in BY_MOUTH_OR_SKIN
+        is_excluded = excluded(administration, identity, claim.policy) == "SELF_ADMINISTERED"
+        is_taken = is_excluded or administration.route in BY_MOUTH_OR_SKIN
         if is_unclassified(code, day) or (is_taken and unit is None):  # told as charted, and counted as one
             unit = Measure(Decimal(1), recorded.unit if recorded else "")
         dose, of_dose = _dose(recorded, billing, unit)
@@ -107,7 +109,7 @@ def of_administration(
             billing,
             code,
             ndc,
-            FAMILIES.get(drug_class, Family.THERAPEUTIC),
+            identity.family,
             is_taken,
             day,
             unit,

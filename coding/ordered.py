@@ -75,8 +75,7 @@ def _skin_infusion(given: Given, claim: Claim) -> tuple[CodeAtStake, ...]:
 
 def drug_codes(order: DrugOrder, day: date, formulary: Formulary, claim: Claim) -> Iterator[CodeAtStake]:
     """Yield the code of an ordered drug itself with the units of the ordered dose, where both are known."""
-    tables = claim.tables.drugs_on(day, claim.encounter.setting)
-    for drug in of_administration(as_given(order), day, formulary, tables):
+    for drug in of_administration(as_given(order), day, formulary, claim):
         if drug.code and drug.dose is not None and drug.unit is not None:
             units = 1 if is_unclassified(drug.code, day) else billing_units([drug.dose], drug.unit.amount)
             yield CodeAtStake(drug.code, units)

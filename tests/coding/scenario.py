@@ -183,8 +183,9 @@ def read(path: Path) -> list[Scenario]:
                 scenarios[-1].policy |= {name: int(v) if v.isdigit() else v for name, v in pairs}
             case "class" | "campus":
                 table = "drug_classes" if word == "class" else "off_campus"
-                pairs = (pair.replace("_", " ").split("=") for pair in rest)
-                scenarios[-1].policy.setdefault(table, {}).update(dict(pairs))
+                pairs = (pair.split("=") for pair in rest)
+                named = {name.replace("_", " "): value for name, value in pairs}
+                scenarios[-1].policy.setdefault(table, {}).update(named)
             case "encounter":
                 scenarios[-1].encounter += rest
             case "give":
