@@ -211,9 +211,8 @@ class _Lines(NamedTuple):
             return Opening(dose, dose, (), is_single_dose=False)
         if billing.is_single_dose is None:
             return Opening(dose, dose, ("SINGLE_DOSE_UNKNOWN",), is_single_dose=False)
-        opened, flags = _opened(part)
-        kept = tuple(flag for flag in flags if is_asked or flag != "WASTE_UNDOCUMENTED")
-        return Opening(dose, opened, kept, is_single_dose=True)
+        opened, flags = _opened(part, is_asked=is_asked)
+        return Opening(dose, opened, tuple(flags), is_single_dose=True)
 
     def _of_package(self, part: list[Billed], opening: Opening, units: int, wasted: int) -> list[DrugDraft]:
         """Return the line of what was given out of one kind of package, and that of what was discarded."""
@@ -300,11 +299,12 @@ class _Lines(NamedTuple):
         return [draft._replace(notes=(*draft.notes, note)) for draft in drafts]
 
 
-def _opened(part: Iterable[Billed]) -> tuple[Decimal, list[str]]:
+def _opened(part: Iterable[Billed], *, is_asked: bool) -> tuple[Decimal, list[str]]:
     """Return what the opened single-dose containers held, and what is wrong with the record of it.
 
     What was discarded must be charted, unless the dose is a whole number of containers; a payer pays no more waste
-    than the best choice of containers leaves. Source: CGS 2023 on discarded drugs.
+    than the best choice of containers leaves. Where nobody had to chart it, what is not charted is not billed.
+    Source: CGS 2023 on discarded drugs.
     """
     opened, flags = Decimal(), []
     for one in part:
@@ -313,7 +313,9 @@ def _opened(part: Iterable[Billed]) -> tuple[Decimal, list[str]]:
         contents = [in_unit(package.content, one.unit.unit) for package in one.billing.packages]
         sizes = [size for size in contents if size]
         best = smallest_opened(one.dose, sizes) if sizes else None
-        if one.waste is None:
+        if one.waste is None and not is_asked:
+            opened += one.dose
+        elif one.waste is None:
             flags += [] if best == one.dose else ["WASTE_UNDOCUMENTED"]
             opened += best or one.dose
         elif best is not None and one.dose + one.waste > best:
