@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from coding.claim import Family, Role
 from coding.contest import Claim
+from coding.dates import local_date
 from coding.devices import is_implanted_pump, is_refill, starts_pump
 from coding.drugs import DrugClass
 from coding.edits import is_proposed
@@ -101,12 +102,9 @@ def for_payer(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note
 
 def _before_admission(drafts: list[Draft], claim: Claim) -> tuple[list[Draft], list[Note]]:
     """Return the drafts; those in the days before an inpatient admission are confirmed by a person, or left out."""
-    admitted = [change.at for change in claim.encounter.status_changes if change.status is PatientStatus.INPATIENT]
-    if not admitted:
-        return drafts, []
-    window = claim.rules.limits.payment_window_days
-    last = max(admitted).date()
-    near = [d for d in drafts if d.service_date and 0 <= (last - d.service_date).days <= window]
+    changes, window = claim.encounter.status_changes, claim.rules.limits.payment_window_days
+    admitted = {local_date(one.at, claim.zone) for one in changes if one.status is PatientStatus.INPATIENT}
+    near = [d for d in drafts if any(0 <= (day - d.service_date).days <= window for day in admitted)]
     if claim.policy.payment_window == "suppress":
         return [d for d in drafts if d not in near], [Note("PAYMENT_WINDOW", d.service.ids) for d in near]
     return [replace(d, flags=(*d.flags, "PAYMENT_WINDOW")) if d in near else d for d in drafts], []

@@ -86,8 +86,9 @@ def _as_infusion(run: Given, rules: Rules, policy: Policy) -> Service:
                 technique, rule, flags = INFUSION, "STOPPED_EARLY", (*flags, "STOPPED_EARLY")
         if is_on_edge(minutes, least, more):
             flags = (*flags, "BOUNDARY_MINUTE")
+    is_stamped = policy.seconds == "minute_stamps"  # the seconds are gone from the running time
     for start, stop in run.stretches:
-        if (start % MINUTE or stop % MINUTE) and _seconds_matter(run, least, more):
+        if (is_stamped or start % MINUTE or stop % MINUTE) and _seconds_matter(run, least, more):
             flags = (*flags, "BOUNDARY_SECONDS")
             break
     reasons: tuple[Reason, ...] = (policy.wording[rule].say(minutes=minutes, least=least),)
