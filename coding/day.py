@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
@@ -116,7 +117,7 @@ def _beside(
 
 
 def _is_proposed(line: ClaimLine) -> bool:
-    """Say whether a line is of a service and not held."""
+    """Say whether a line is of a service and not held. Those of drugs stay as they are."""
     return line.status is not Status.HOLD and line.role is not Role.DRUG
 
 
@@ -194,17 +195,20 @@ def _within_limits(
     As within one encounter: an absolute limit cuts off what is more, any other asks for documentation.
     """
     kept, findings = [*lines], list[Finding]()
-    for day, code in dict.fromkeys((line.service_date, line.code) for line in lines if _is_proposed(line)):
-        limit = limits_of(edits[day], policy).get(code)
-        used = sum(one.units for one in before if (one.service_date, one.code) == (day, code))
+    units_before: Counter[tuple[date, str]] = Counter()
+    for one in before:
+        units_before[one.service_date, one.code] += one.units
+    keys = [(one.service_date, one.code) for one in lines if _is_proposed(one)]
+    for day, code in dict.fromkeys(key for key in keys if key in units_before):
+        limit, used = limits_of(edits[day], policy).get(code), units_before[day, code]
         own = [one for one in kept if _is_proposed(one) and (one.service_date, one.code) == (day, code)]
         units = sum(one.units for one in own)
-        if limit is None or not used or used + units <= limit.units:
+        if limit is None or used + units <= limit.units:
             continue
         kind = "MAI2_CAPPED" if limit.is_absolute else "MUE_EXCEEDED"
         finding = _finding(encounter_id, kind, own, [CodeAtStake(code, units)])
         findings.append(finding)
-        left = max(0, limit.units - used) if limit.is_absolute else units
+        left = limit.units - used if limit.is_absolute else units
         for line in own:
             place, count = kept.index(line), min(left, line.units)
             left -= count

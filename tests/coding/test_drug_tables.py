@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from coding import (
     CodedEncounter,
     DrugCodeRow,
+    Family,
     Issue,
     LimitRow,
     PackageRow,
@@ -120,3 +121,11 @@ def test_more_units_than_the_published_limit_want_a_look():
 def test_the_version_of_the_lines_names_the_tables():
     own = builtin_tables().version_on(SINCE, Setting.FACILITY)
     assert coded(ROW, issue("drug_codes", PER_250)).rules_version == f"{own}; drug_codes 2025-01-01"
+
+
+def test_a_drug_is_of_the_family_of_its_administration():
+    row = ROW.replace("therapeutic", "complex_biologic")
+    for how, family in (("chemotherapy", Family.CHEMOTHERAPY), ("therapeutic", Family.THERAPEUTIC)):
+        policy = load_policy(Setting.FACILITY, "medicare", {"complex_biologic": how})
+        found = coded(row, issue("drug_codes", PER_250), policy=policy)
+        assert {line.service_family for line in found.lines} == {family}
