@@ -27,10 +27,16 @@ class Wording(Struct, frozen=True, gc=False):
         try:
             return self.said[key]
         except KeyError:
-            reason = Reason(self.rule, self.text.format(**done), self.source)
+            reason = Reason(self.rule, self.text.format(**_with_hours(done)), self.source)
         if len(self.said) < engine_numbers()["answers_kept"]:
             self.said[key] = reason
         return reason
+
+
+def _with_hours(done: Mapping[str, object]) -> Mapping[str, object]:
+    """Return what a rule did; where it has minutes, also how many full hours they are and the rest of them."""
+    minutes = done.get("minutes")
+    return done if not isinstance(minutes, int) else {**done, "full": minutes // 60, "rest": minutes % 60}
 
 
 @cache

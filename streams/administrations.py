@@ -306,9 +306,8 @@ def _same_bag(drafts: Sequence[Draft], event: AdministrationEvent) -> Draft | No
 def _running_before(drafts: Sequence[Draft], event: AdministrationEvent, moments: Sequence[Row]) -> Draft | None:
     """The infusion that this row hangs a new bag on: same drug, both rows with a rate, no stop of its own.
 
-    A rate is what tells a continuous infusion from the next dose of an intermittent one, which is charted with the
-    same words. Many an intermittent dose has one too: a bag that held too little to run until now was an earlier
-    dose, and where nobody can tell a person is asked.
+    A rate is what tells a continuous infusion from the next dose of an intermittent one. Many such doses have one too:
+    a bag that held too little was an earlier dose, and where nobody can tell a person is asked.
     """
     start = exact(event.at)
     if event.rate is None or start is None:
@@ -323,8 +322,7 @@ def _running_before(drafts: Sequence[Draft], event: AdministrationEvent, moments
         and draft.start is not None
         and draft.start < start
     ]
-    target = max(running, key=lambda draft: draft.start or start, default=None)
-    if target is None:
+    if (target := max(running, key=lambda draft: draft.start or start, default=None)) is None:
         return None
     bag = (target.moments or target.rows)[-1].event  # no moments yet but further bags
     goes_on = runs_until(bag, event, [row.event for row in moments if drug_key(row.event) in ("", drug_key(event))])
@@ -341,7 +339,7 @@ def _moment_order(row: Row) -> tuple[float, Order]:
 def _attach(drafts: list[Draft], row: Row, *, is_last: bool) -> None:
     """A stop, pause, restart or rate change: to the administration of its order that had begun by then.
 
-    Of a stop in the minute in which the next bag is hung, with one for that bag to come, it is the bag before.
+    Of a stop in the minute of the next bag, with one for that bag to come, it is the bag before.
     """
     at = exact(row.event.at) or exact(row.event.stop)
     drug = drug_key(row.event)
@@ -352,9 +350,12 @@ def _attach(drafts: list[Draft], row: Row, *, is_last: bool) -> None:
         begun = [d for d in begun if d.start != at] or begun
     begun = [d for d in begun if not is_bolus(d.opening)] or begun
     newest_first = sorted(begun, key=lambda d: (d.start or at, d.rows[0].order), reverse=True)
+    target = newest_first[0] if newest_first else None
     # A bolus out of a running bag begins later than the infusion, and the stop is the infusion's all the same.
-    rated = next((d for d in newest_first if d.opening.rate is not None), None)
-    target = rated if rated and runs_of(rated)[-1].stop is None else next(iter(newest_first), None)
+    if target and target.opening.rate is None:
+        rated = next((d for d in newest_first if d.opening.rate is not None), None)
+        is_other = rated is not None and rated.opening.word.casefold() != target.opening.word.casefold()
+        target = rated if rated and is_other and runs_of(rated)[-1].stop is None else target
     target = target or (alike[0] if len(alike) == 1 else None)
     if target is None:
         target = Draft([row])  # a stop without a start: kept, so that it ends in a finding

@@ -100,9 +100,9 @@ class Evidence:
             "messages": [one._asdict() for one in self.sources],
         }
 
-    def as_text(self) -> str:
+    def as_text(self, columns: int = 0) -> str:
         """The worksheet of `dripcode code --explain`, of what was issued; then versions, findings and messages."""
-        parts = [self._worksheet()]
+        parts = [self._worksheet(columns)]
         versions = list(self.history())
         if versions:
             parts += ["Versions", *(row for version in versions for row in _version_rows(version)), ""]
@@ -112,12 +112,12 @@ class Evidence:
         parts += ["Messages", *self._message_rows()]
         return "\n".join(parts) + "\n"
 
-    def _worksheet(self) -> str:
+    def _worksheet(self, columns: int) -> str:
         encounter, lines = self.encounter, self.lines()
         if encounter is None:
             return f"Encounter {self.shown.encounter_id}: {len(lines)} lines; it is not among the closed encounters\n"
         closed = f"Closed by {self.shown.cause}, {_time(self.shown.closed_at)}, version {self.shown.version}\n"
-        return f"{closed}{coding.explain(encounter, self._as_coded(encounter, lines))}"
+        return f"{closed}{coding.explain(encounter, self._as_coded(encounter, lines), columns)}"
 
     def _as_coded(self, encounter: coding.Encounter, lines: Sequence[Line]) -> coding.CodedEncounter:
         """What was issued, as coding returns it."""

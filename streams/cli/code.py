@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -14,7 +15,7 @@ import coding
 import hl7_parsers
 from streams.batch import Folded, Read, code_all, read_all
 from streams.claims import issue_version
-from streams.cli.options import config_option, files_argument, read_sources, settings_from
+from streams.cli.options import config_option, files_argument, read_sources, settings_from, terminal_columns
 from streams.site import coder_of, rules_of
 
 
@@ -24,7 +25,7 @@ from streams.site import coder_of, rules_of
 @click.option("--payer", metavar="NAME", help="The payer, for the coding policy.")
 @click.option("--policy", metavar="FILE.toml", help="The site's policy switches.")
 @click.option("--formulary", metavar="FILE.csv", help="The site's drugs.")
-@click.option("--findings", type=click.File("wb"), help="Write findings here, one JSON object a line.")
+@click.option("--findings", type=click.File("wb", lazy=False), help="Write findings here, one JSON object a line.")
 @click.option("--explain", is_flag=True, help="Print a person's view instead: timeline, lines, arithmetic.")
 @config_option
 @files_argument
@@ -36,7 +37,7 @@ def command(
     payer: str | None,
     policy: str | None,
     formulary: str | None,
-    findings: click.utils.LazyFile | None,
+    findings: BinaryIO | None,
     explain: bool,
 ) -> None:
     """Code FILES: every encounter in them is closed at the end of the input."""
@@ -60,7 +61,7 @@ def command(
         issued = issue_version(closed, coded, None, now)
         kinds.update(finding["kind"] for finding in issued.findings)
         if explain:
-            write(coding.explain(closed.encounter, coded).encode() + b"\n")
+            write(coding.explain(closed.encounter, coded, terminal_columns()).encode() + b"\n")
         else:
             for line in issued.lines:
                 write(msgspec.json.encode(line) + b"\n")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from streams import records
-from streams.cli.options import config_option, settings_from
+from streams.cli.options import config_option, settings_from, terminal_columns
 from streams.embedded.partitioner import partition_for
 from streams.evidence import Evidence, Source, source_of
 from streams.identity import patient_key
@@ -48,7 +48,7 @@ def command(name: str, as_json: bool, from_topics: bool, broker: str | None, con
         )
         sys.exit(1)
     for one in found:
-        click.echo(json.dumps(one.as_json(), default=str) if as_json else one.as_text())
+        click.echo(json.dumps(one.as_json(), default=str) if as_json else one.as_text(terminal_columns()))
 
 
 async def _explain(settings: Settings, name: str, *, from_topics: bool) -> list[Evidence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,11 @@ def read_sources(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             yield name, Path(name).read_bytes()
         except OSError as wrong:
             raise click.UsageError(f"{name}: cannot be read: {wrong.strerror}") from None
+
+
+def terminal_columns() -> int:
+    """Columns of the terminal that is written to, or what COLUMNS says; 0 for a file or a pipe."""
+    return shutil.get_terminal_size((0, 0)).columns
 
 
 def settings_from(config: Path | None, **given: object) -> Settings:

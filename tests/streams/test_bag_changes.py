@@ -76,3 +76,8 @@ def test_a_start_and_stop_of_one_minute_do_not_end_an_earlier_dose() -> None:
 def test_a_bolus_from_the_bag_does_not_take_its_stop_where_nothing_has_a_rate() -> None:
     rows = bag("07:00", "1", HEPARIN), bag("10:00", "2", HEPARIN, word="Bolus from Bag"), stopped("17:00", HEPARIN)
     assert bags(*rows)[0] == [[("07:00", "17:00")], [("10:00", "?")]]
+
+
+def test_a_later_dose_has_its_stop_also_where_only_the_first_has_a_rate() -> None:
+    rows = bag("07:00", "1", VANCOMYCIN, 250), bag("19:00", "2", VANCOMYCIN), stopped("20:00", VANCOMYCIN)
+    assert bags(*rows)[0] == [[("07:00", "?")], [("19:00", "20:00")]]

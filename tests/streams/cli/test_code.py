@@ -80,6 +80,13 @@ def test_findings_go_to_their_file(seeds: Path, tmp_path: Path) -> None:
     assert "SECOND_SITE_UNSUPPORTED" in kinds
 
 
+def test_the_file_of_findings_is_there_also_when_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "findings.jsonl"
+    path.write_text("of an earlier run")
+    assert run("--findings", str(path), "-", text=b"").exit_code == 0
+    assert path.read_text() == ""
+
+
 def test_a_person_can_read_why(seeds: Path) -> None:
     result = run("--explain", str(seeds))
     assert result.exit_code == 0

@@ -136,7 +136,7 @@ def test_explain_tells_findings_that_no_line_has_with_what_depends_on_them(run, 
     done = CliRunner().invoke(command, arguments, input=(unknown + ORDER).encode())
     assert "DOSE_MISSING (hold) <ORD1:1>: " in done.stdout
     assert " At stake: J1745.\n" in done.stdout
-    assert "ORDER_NOT_GIVEN (notice) <no administration>: " in done.stdout
+    assert "ORDER_NOT_GIVEN (notice) <the encounter>: " in done.stdout
     assert " At stake: J2405 x4.\n" in done.stdout
 
 
@@ -154,4 +154,4 @@ def test_explain_shows_the_drug_and_its_arithmetic(run, tmp_path):
     arguments = ["--formulary", str(formulary), "--explain", "-"]
     done = CliRunner().invoke(command, arguments, input=INFUSION.encode())
     assert "J1745 x31 [ready] infliximab" in done.stdout
-    assert "305 mg in 1 administrations of the date, a unit is 10 mg: 31, rounded up once." in done.stdout
+    assert "305 mg of the date (1 given), a unit is 10 mg: 31, rounded up once." in done.stdout
