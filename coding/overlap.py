@@ -138,11 +138,11 @@ class InfusionCoder(Struct, gc=False):
     def _concurrent(self, lead: Service, shared: int, net: int, edge: tuple[str, ...] = ()) -> None:
         """Code a therapeutic drug that ran beside another; once, then it is included."""
         enough = 1 if self.policy.overlap == "any_overlap_concurrent" else self.policy.concurrent_min
-        flags = edge if shared >= enough else ("PARTIAL_OVERLAP", *edge)
+        rule, flags = ("CONCURRENT", edge) if shared >= enough else ("CONCURRENT_PARTLY", ("PARTIAL_OVERLAP", *edge))
         if not self.concurrent.take(lead):
             self.notes += [Note(kind, lead.ids) for kind in ("CONCURRENT_INCLUDED", *flags)]
             return
-        reasons = (*lead.reasons, self.policy.wording["CONCURRENT"].say(shared=shared, net=net))
+        reasons = (*lead.reasons, self.policy.wording[rule].say(shared=shared, net=net))
         code = self.rules.therapeutic.concurrent_code
         self.drafts.append(Draft(lead, code, 1, CONCURRENT, lead.start_date, reasons, flags))
 

@@ -44,4 +44,4 @@ def test_the_highest_rank_is_told_with_how_many_it_outranks():
     coded = code_encounter(build.encounter(given), load_policy(Setting.FACILITY), default_formulary())
     initial = next(line for line in coded.lines if line.role is Role.INITIAL)
     (told,) = [reason.text for reason in initial.reasons if reason.rule == "INITIAL_RANK"]
-    assert told.startswith("Rank 3 is the highest of 2 services")
+    assert told.startswith("Rank 3, where 1 is first, is the highest of 2 services")
