@@ -16,6 +16,7 @@ import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Message
 from streams.administrations import Draft, Misfit, drug_key, exact, is_running, newest, order_rows, runs_of
+from streams.boluses import mark_boluses
 from streams.documents import documented
 from streams.drug_orders import drug_of, drug_orders
 from streams.identity import Who, patient_key
@@ -77,6 +78,7 @@ class Gathered:
         documents.sort(key=lambda fact: fact.received_at)
         read = [fact.message for fact in messages]
         drafts, misfits = gather_all(order_rows(read))
+        mark_boluses(drafts)
         return cls(messages, drafts, misfits, _orders(read), documents)
 
     @property

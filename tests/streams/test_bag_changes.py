@@ -81,3 +81,17 @@ def test_a_bolus_from_the_bag_does_not_take_its_stop_where_nothing_has_a_rate() 
 def test_a_later_dose_has_its_stop_also_where_only_the_first_has_a_rate() -> None:
     rows = bag("07:00", "1", VANCOMYCIN, 250), bag("19:00", "2", VANCOMYCIN), stopped("20:00", VANCOMYCIN)
     assert bags(*rows)[0] == [[("07:00", "?")], [("19:00", "20:00")]]
+
+
+@pytest.mark.parametrize(
+    ("word", "at", "method"),
+    [
+        ("Bolus from Bag", "10:00", "push"),
+        ("Bolus from Bag", "18:00", "infusion"),  # nothing ran
+        ("New Bag", "10:00", "infusion"),
+    ],
+)
+def test_a_bolus_out_of_a_running_bag_is_a_push(word: str, at: str, method: str) -> None:
+    rows = [bag("07:00", "1", HEPARIN), bag(at, "2", HEPARIN, word=word), stopped("17:00", HEPARIN)]
+    ran, beside = assemble([fact(one) for one in rows], Site()).administrations
+    assert (ran.method, beside.method) == ("infusion", method)
