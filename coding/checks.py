@@ -89,7 +89,7 @@ def screen(encounter: Encounter, formulary: Formulary, record: Record) -> tuple[
             identity = identity_of_mix(administration, formulary, policy)
         else:
             identity = identity_of(administration.drug, formulary, policy)
-        is_usual = identity.drug_class is THERAPEUTIC and administration.route is INTRAVENOUS and not identity.tag
+        is_usual = identity.drug_class is THERAPEUTIC and administration.route is INTRAVENOUS
         # Nothing that excludes speaks of the usual drug by vein.
         kind = "" if is_usual and not administration.order_text else excluded(administration, identity, policy)
         if kind:

@@ -104,10 +104,12 @@ def _site(
     """Return one site with its candidates and its initial service."""
     infusions, pushes, fluids = parts = _parted(by_site[name])
     notes: list[Note] = []
-    if fluids and others:
-        fluids, notes = _own_fluids(name, by_site, running, claim, others)
-    elif fluids:
-        fluids, notes = _fluids(name, parts, by_site, running, claim)
+    if fluids:
+        fluids, notes = (
+            _own_fluids(name, by_site, running, claim, others)
+            if others
+            else _fluids(name, parts, by_site, running, claim)
+        )
     initial = choose_initial([*infusions, *pushes, *fluids], claim.encounter, claim.policy)
     return Site(name, infusions, pushes, fluids, notes, initial)
 
@@ -191,7 +193,7 @@ def _flagged_beside(fluids: list[Service], running: Covered) -> list[Service]:
 def _by_reason(sites: list[Site], claim: Claim) -> list[Site]:
     """Return the sites; where a visit's reason is the first service of one, the others need none of their own."""
     wanted = claim.encounter.primary_reason_administration_id
-    if not (claim.is_office and wanted):
+    if not wanted:
         return sites
     others = {site.name for site in sites if for_reason(site.candidates, wanted) is None}
     if len(others) == len(sites):
