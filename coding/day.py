@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -76,13 +75,13 @@ def _as_one(encounters: Sequence[Encounter]) -> Encounter:
 
 
 def _status_changes(encounters: Sequence[Encounter]) -> tuple[StatusChange, ...]:
-    """Return the changes of status of all; who was admitted and came again came as an outpatient."""
+    """Return the changes of status of all; who comes again comes as an outpatient, also after an admission."""
     changes = [*encounters[0].status_changes]
-    for before, after in pairwise(encounters):
+    for after in encounters[1:]:
         came = after.arrived_at or min(
             (run.start for one in after.administrations for run in one.runs if run.start), default=None
         )
-        if came and before.status_changes and before.status_changes[-1].status is PatientStatus.INPATIENT:
+        if came:
             changes.append(StatusChange(came, PatientStatus.OUTPATIENT))
         changes += after.status_changes
     return tuple(changes)
@@ -97,12 +96,11 @@ def _beside(
 ) -> CodedEncounter:
     """Return the last of some coded encounters as it is on one claim with the earlier ones."""
     before = [line for one in earlier for line in one.lines]
-    if not before or not own.lines:
+    if not before:
         return own
-    setting = encounters[-1].setting
-    edits = {day: tables.on(day, setting) for day in {line.service_date for line in own.lines}}
+    edits = {day: tables.on(day, policy.setting) for day in {line.service_date for line in own.lines}}
     later = [line for line in own.lines if _needs_modifier(line, before, edits, policy)]
-    boundary = _boundary(encounters, later)
+    boundary = _boundary(own.encounter_id, encounters, later)
     apart = {line.claim_line_id for line in later}
     lines = [_modified(line, policy, boundary) if line.claim_line_id in apart else line for line in own.lines]
     proposed = [line for line in before if _is_proposed(line)]
@@ -134,12 +132,12 @@ def _needs_modifier(line: ClaimLine, before: Sequence[ClaimLine], edits: DayEdit
     )
 
 
-def _boundary(encounters: Sequence[Encounter], later: Sequence[ClaimLine]) -> Finding | None:
+def _boundary(encounter_id: str, encounters: Sequence[Encounter], later: Sequence[ClaimLine]) -> Finding | None:
     """Return the finding that the last encounter may be one with those before; None an hour or more after them."""
     before = max((time for earlier in encounters[:-1] for time in _times(earlier)), default=0)
     if not later or (_first(encounters[-1]) - before) // MINUTE >= 60:
         return None
-    return _finding(encounters[-1].encounter_id, "ENCOUNTER_BOUNDARY", later)
+    return _finding(encounter_id, "ENCOUNTER_BOUNDARY", later)
 
 
 def _finding(encounter_id: str, kind: str, lines: Sequence[ClaimLine], at_stake: Sequence[CodeAtStake] = ()) -> Finding:

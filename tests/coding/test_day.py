@@ -76,6 +76,11 @@ def test_less_than_an_hour_apart_they_may_be_one():
     assert second.lines[0].findings == (second.findings[0].finding_id,)
 
 
+def test_of_three_the_last_decides_nothing_between_the_first_two():
+    _, second, _ = day(MORNING, afternoon("10:59"), visit("E3", "famotidine push L 20:00"))
+    assert [finding.kind for finding in second.findings] == ["ENCOUNTER_BOUNDARY"]
+
+
 def test_an_hour_apart_they_are_two():
     assert day(MORNING, afternoon("11:00"))[1].findings == ()
 
