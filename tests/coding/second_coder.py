@@ -10,6 +10,7 @@ CHEMO = {"docetaxel", "vincristine", "cisplatin"}
 FLUID = {"saline", "lactated ringer's"}
 BLOOD = {"red blood cells"}
 FIRST = {"96365", "96374", "96409", "96413"}
+DAY = 24 * 60
 HANGS_FROM = {  # add-on: its primaries; in an office some also from hydration
     "96361": FIRST | {"96360"},
     "96366": {"96365", "96367", "96413"},
@@ -62,6 +63,19 @@ def code(rows: list[Row], *, office: bool = False, reason: str = "") -> Counter[
 def code_two(one: list[Row], other: list[Row]) -> Counter[str]:
     """Return units by code of two access sites that a hospital's patient needed, with drugs of their own each."""
     total = code_site(one, infused(other)) + code_site(other, infused(one))
+    if total["96368"]:
+        total["96368"] = 1
+    return without_orphans(+total, office=False)
+
+
+def code_by_date(rows: list[Row]) -> Counter[str]:
+    """Return units by code of one access site where each date has an initial service; a fluid's minutes are its own."""
+    runs = joined([row for row in rows if row.drug not in BLOOD])
+    own_minutes([run for run in runs if run.drug in FLUID], infused(rows))
+    whole = runs + [row for row in rows if row.is_push]
+    total: Counter[str] = Counter()
+    for day in {row.start // DAY for row in whole}:
+        total += code_site([row for row in whole if row.start // DAY == day], set())
     if total["96368"]:
         total["96368"] = 1
     return without_orphans(+total, office=False)

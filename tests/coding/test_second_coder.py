@@ -1,12 +1,12 @@
 """The engine against a second coder that shares no code with it."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coding import Setting, Status, code_encounter, default_formulary, load_policy
+from coding import Policy, Setting, Status, code_encounter, default_formulary, load_policy
 from tests.coding import build, second_coder
 from tests.coding.second_coder import Row
 from tests.coding.strategies import clock
@@ -16,6 +16,8 @@ BLOOD = "red blood cells"
 LENGTHS = st.one_of(st.integers(1, 200), st.sampled_from([5, 15, 16, 30, 31, 60, 90, 91, 120, 150, 151]))
 PAUSES = st.sampled_from([0, 0, 0, 1, 6, 30, 90])
 POLICIES = {one: load_policy(one, "medicare", {"unit_caps": "none"}) for one in Setting}
+
+BY_DATE = load_policy(Setting.FACILITY, "medicare", {"unit_caps": "none", "initial_scope": "date"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,11 @@ ENCOUNTERS = st.lists(ENTRIES, min_size=1, max_size=10)
 
 
 def engine(
-    entries: list[Entry], setting: Setting = Setting.FACILITY, reason: str = "", sites: dict[str, str] | None = None
+    entries: list[Entry],
+    setting: Setting = Setting.FACILITY,
+    reason: str = "",
+    sites: dict[str, str] | None = None,
+    policy: Policy | None = None,
 ) -> Counter[str]:
     given = []
     for place, one in enumerate(entries):
@@ -49,7 +55,7 @@ def engine(
         given.append(build.administration(f"a{place}", one.drug.replace(" ", "_"), way, site, *times, *needed))
     encounter = build.encounter(given, setting=setting, primary_reason_administration_id=reason)
     total: Counter[str] = Counter()
-    for line in code_encounter(encounter, POLICIES[setting], default_formulary()).lines:
+    for line in code_encounter(encounter, policy or POLICIES[setting], default_formulary()).lines:
         if line.status is not Status.HOLD and line.code.startswith("96"):
             total[line.code] += line.units
     return total
@@ -86,6 +92,13 @@ SITES = dict(zip(DRUGS, ["L-AC", "R-AC"] * 4, strict=True))
 def test_both_coders_give_each_needed_access_site_its_own_initial_service(entries):
     one, other = ([row for row in rows(entries) if SITES[row.drug] == site] for site in ("L-AC", "R-AC"))
     assert engine(entries, sites=SITES) == second_coder.code_two(one, other)
+
+
+@settings(max_examples=200)
+@given(entries=ENCOUNTERS)
+def test_both_coders_give_each_date_its_own_initial_service(entries):
+    late = [replace(one, start=1140 + one.start) for one in entries]  # from 19:00 to 5:00 of the next day
+    assert engine(late, policy=BY_DATE) == second_coder.code_by_date(rows(late))
 
 
 @settings(max_examples=200)
