@@ -163,7 +163,7 @@ def caught_by(change: Change) -> str:
         return scenario
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "tests.coding.mutation.plugin", "--tb=no", "--no-header"]
     tests = [sys.executable, "-m", "pytest", *options, "tests/coding", "--deselect=tests/coding/test_scenarios.py"]
-    tests += [f"--deselect=tests/coding/test_{name}.py" for name in ("properties", "second_coder")]
+    tests += [f"--deselect=tests/coding/test_{name}.py" for name in ("properties", "second_coder", "second_drug_coder")]
     tests += [f"--changed={change.module}:{change.place}", "-k", "not that_were_another"]
     return _run(tests)
 
