@@ -169,7 +169,7 @@ class _Lines(NamedTuple):
     def _wasted(self, openings: Sequence[Opening]) -> list[int]:
         """Return the units discarded of each package."""
         unit = self.known[0].unit
-        if unit is None or not any(one.is_single_dose for one in openings):
+        if unit is None:
             return [0 for _ in openings]
         return wasted_units([(one.dose, one.opened) for one in openings], unit.amount)
 

@@ -107,6 +107,5 @@ def smallest_opened(dose: Decimal, sizes: Iterable[Decimal]) -> Decimal:
     while reachable:
         filled = {held + size for held in reachable for size in sizes}
         covering |= {held for held in filled if held >= dose}
-        best = min(covering, default=None)
-        reachable = {held for held in filled if held < dose and (best is None or held < best)}
+        reachable = filled - covering
     return min(covering)

@@ -80,6 +80,11 @@ def test_a_scanned_package_names_the_code_without_any_dictionary():
     assert found.lines[1].billed.ndc == NDC
 
 
+def test_the_lot_that_was_charted_goes_with_the_drug():
+    assert coded(ROW, issue("drug_codes", PER_250), lot="L7").lines[-1].billed.lots == ("L7",)
+    assert coded(ROW, issue("drug_codes", PER_250)).lines[-1].billed.lots == ()
+
+
 def test_without_a_scan_or_a_dictionary_there_is_no_drug_line():
     found = coded("", issue("packages", PACKAGE))
     assert drugs(found) == []

@@ -129,6 +129,7 @@ def test_a_name_as_an_order_has_it_is_known_by_its_ingredient(name, ingredient):
         "sodium chloride 0.9 % irrigation 1000 mL",
         "D5W with unheard-of",
         "normal saline with filter",
+        "unheard-of with epinephrine",
         "unheard-of (hyaluronidase)",
         "unheard-of (in NS)",
         "platelet additive",
