@@ -80,7 +80,7 @@ def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> 
         sheet.drafts, key=lambda one: (one.service_date, codes[one.code].place, one.service.start, one.service.ids)
     )
     controls = {one.administration_id: one.message_control_ids for one in encounter.administrations}
-    told = Told(codes, encounter.encounter_id, controls, _sites(drafts, encounter))
+    told = Told(codes, encounter.encounter_id, controls, _sites(encounter))
     lines = tuple(_lines(drafts, told))
     if sheet.drugs:
         lines = with_drugs(lines, [_drug_line(draft, told) for draft in sheet.drugs])
@@ -104,12 +104,10 @@ def finish(encounter: Encounter, sheet: Sheet, policy: Policy, version: str) -> 
     return coded
 
 
-def _sites(drafts: Iterable[Draft], encounter: Encounter) -> Mapping[str, str]:
-    """Return the recorded names of the sites, when a draft's administration names none and was put to one."""
-    if all(map(ACCESS_SITE, encounter.administrations)):
-        return {}
-    unnamed = [one for one in drafts if not one.service.given[0].administration.access_site]
-    return recorded_names(encounter.administrations) if any(one.service.site for one in unnamed) else {}
+def _sites(encounter: Encounter) -> Mapping[str, str]:
+    """Return the recorded names of the sites, when an administration names none and may have been put to one."""
+    given = encounter.administrations
+    return {} if all(map(ACCESS_SITE, given)) else recorded_names(given)
 
 
 def _about(flags: tuple[str, ...], draft: Draft) -> list[About]:
@@ -166,11 +164,11 @@ def _drug_line(draft: DrugDraft, told: Told) -> ClaimLine:
     """Return the claim line of a drug with its findings."""
     notes = tuple(dict.fromkeys(draft.notes))
     status = status_of(tuple([kind for kind, _ in notes])) if notes else READY
-    quantity = "" if draft.ndc_quantity is None else str(draft.ndc_quantity)
     amounts = (str(draft.dose.amount), draft.dose.unit, str(draft.waste.amount))
     where = (told.encounter_id, draft.service_date.isoformat(), draft.code, *draft.modifiers, str(draft.units), status)
     site = (draft.revenue_code, draft.department, *draft.lots)
-    content = (*where, draft.ndc, quantity, draft.ndc_unit, *amounts, *site, *draft.ids)
+    package = (draft.ndc, str(draft.ndc_quantity), draft.ndc_unit)
+    content = (*where, *package, *amounts, *site, *draft.ids)
     return ClaimLine(
         claim_line_id=short_id(*content),
         status=status,

@@ -50,7 +50,7 @@ def _as_one(run: Run) -> Given:
     """Return a run as if it were one administration."""
     if len(run.given) == 1:
         return run.given[0]
-    ids = tuple(identifier for one in run.given for identifier in one.ids)
+    ids = tuple(sorted([identifier for one in run.given for identifier in one.ids]))
     stretches, flags = run.stretches, run.flags
     return replace(
         run.given[0], ids=ids, stretches=stretches, minutes=minutes_of(stretches), flags=flags, parts=run.given

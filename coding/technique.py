@@ -117,7 +117,7 @@ def _service(
     assert day is not None
     return Service(
         run.parts or (run,),
-        tuple(sorted(run.ids)) if run.parts else run.ids,
+        run.ids,
         identity.ingredient,
         family,
         technique,

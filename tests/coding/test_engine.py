@@ -106,3 +106,10 @@ def test_a_drug_with_all_its_minutes_says_nothing_of_shared_ones():
     rules = {reason.rule for line in lines for reason in line.reasons}
     assert "SEQUENTIAL" in rules
     assert "SHARED_MINUTES" not in rules
+
+
+def test_records_of_one_id_are_lines_with_ids_of_their_own():
+    one = replace(infusion("ketorolac", "10:00", "10:00"), route=Route.INTRAMUSCULAR, method=Method.INJECTION)
+    lines = coded(one, one, one).lines
+    assert [line.code for line in lines] == ["96372"] * 3
+    assert len({line.claim_line_id for line in lines}) == 3

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from coding import Encounter, Setting, code_encounter, default_formulary, explain, load_policy
+from coding.claim import CodeAtStake, Finding, Severity
 from tests.coding import build
 
 
@@ -31,6 +33,39 @@ def test_the_view_has_a_timeline_the_lines_and_their_sources():
     assert "ADDITIONAL_HOURS; CMS Pub. 100-04, ch. 4, sec. 230.2" in text
     assert "! NO_START (hold): " in text
     assert "ROUTE_NOT_OURS (notice) <a3>: " in text
+
+
+def test_the_view_counts_its_lines_and_names_the_codes_of_each_administration():
+    encounter = build.encounter(
+        [
+            build.administration("a1", "ceftriaxone", "infusion", "L-AC", "10:00", "11:31"),
+            build.administration("a2", "ondansetron", "push", "L-AC", "10:10"),
+            build.administration("a3", "heparin flush", "push", "L-AC", "10:20"),
+            build.administration("a4", "famotidine", "push", "L-AC", "-"),
+        ]
+    )
+    text = shown(encounter)
+    assert text.startswith("Encounter E-SYN: 3 lines, ")
+    # the last has no time
+    codes = [row.split()[-2:] for row in text.split("\n\n")[1].splitlines()[1:]]
+    assert codes == [["96366x1", "a1"], ["96375x1", "a2"], ["-", "a3"], ["-", "a4"]]
+
+
+def test_the_view_counts_one_line_as_one():
+    encounter = build.encounter([build.administration("a1", "ceftriaxone", "infusion", "L-AC", "10:00", "11:00")])
+    assert shown(encounter).startswith("Encounter E-SYN: 1 line, 0 findings")
+
+
+def test_a_finding_without_a_line_says_what_depends_on_it():
+    stakes = (CodeAtStake("96365", 1), CodeAtStake("J1745", 0))  # 0: as many as are charted
+    asked = Finding("F1", "ORDER_NOT_GIVEN", Severity.REVIEW, (), (), "Ordered.", stakes)
+    empty = build.encounter([])
+    coded = code_encounter(empty, load_policy(Setting.FACILITY), default_formulary())
+    text = explain(empty, replace(coded, findings=(asked, replace(asked, codes_at_stake=()))))
+    assert text.splitlines()[-2:] == [
+        "ORDER_NOT_GIVEN (review) <the encounter>: Ordered. At stake: 96365 x1, J1745.",
+        "ORDER_NOT_GIVEN (review) <the encounter>: Ordered.",
+    ]
 
 
 def test_the_view_uses_the_hospital_clock():

@@ -22,6 +22,20 @@ from tests.coding.scenario import read
             "FLUID_PARTS",
             "20 minutes are in parts of fewer than 31 between drugs or pauses, which are not reported; 40 are left.",
         ),
+        (
+            [
+                "give ceftriaxone infusion L-AC 08:00 09:00",
+                "give cefepime infusion L-AC 09:00 09:40",
+                "give ondansetron push L-AC 09:45",
+            ],
+            "INITIAL_TIE",
+            "One of 2 services of rank 3 at the access site, chosen by the most minutes: initial.",
+        ),
+        (
+            ["give unheard-of infusion L-AC 08:00 09:00 has_order=no"],
+            "HELD",
+            "Proposed only when this is settled: DRUG_UNCLASSIFIED.",
+        ),
     ],
 )
 def test_a_reason_tells_the_minutes_it_is_about(facts, rule, beginning, tmp_path):
