@@ -75,7 +75,9 @@ def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) ->
     Args:
         first: the run's first hour, or all its hours where another service is initial.
     """
-    family = _family(first, rules)
+    family, chemotherapy = _family(first, rules), rules.chemotherapy
+    is_arterial = first.code == chemotherapy.intra_arterial_initial_code
+    code = chemotherapy.intra_arterial_additional_code if is_arterial else family.additional_code
     more = policy.additional_hour_min or family.additional_minutes_min
     has_first = first.role is Role.ADDITIONAL_HOUR
     parts: list[Draft] = []
@@ -91,7 +93,7 @@ def _counted_by_day(first: Draft, rules: Rules, policy: Policy, zone: tzinfo) ->
             parts.append(of_day)
             hours, has_first = additional_hours(minutes, more), True
         if hours and has_first:
-            parts.append(replace(of_day, code=family.additional_code, units=hours, role=Role.ADDITIONAL_HOUR))
+            parts.append(replace(of_day, code=code, units=hours, role=Role.ADDITIONAL_HOUR))
         at = ends
     return parts
 
