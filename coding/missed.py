@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 
 from coding.billed_drugs import Billed
-from coding.claim import CodeAtStake, Finding, Status
+from coding.claim import CodeAtStake, Finding
 from coding.contest import Claim
 from coding.drug_lines import AtStake, DrugDraft
 from coding.drugs import DrugClass, Formulary
+from coding.edits import is_proposed
 from coding.encounter import Administration, Completion, DrugOrder
-from coding.findings import kind_named, status_of
+from coding.findings import kind_named
 from coding.identify import identity_of, identity_of_mix
 from coding.ordered import as_given, drug_codes, service_codes
 from coding.services import Draft, Note
@@ -27,7 +28,7 @@ def orders(drafts: Collection[Draft], day: date, formulary: Formulary, claim: Cl
     for one in encounter.administrations:
         for number in {one.order_number, *one.other_order_numbers} - {""}:
             by_order.setdefault(number, []).append(one)
-    has_line = {one for draft in drafts if _is_proposed(draft) for one in draft.service.ids}
+    has_line = {one for draft in drafts if is_proposed(draft) for one in draft.service.ids}
     found: list[Finding] = []
     for order in encounter.orders:
         charted = [one for number in order.numbers for one in by_order.get(number, ())]
@@ -77,7 +78,7 @@ def charges(
     billed: Collection[Billed], drafts: Collection[Draft], drugs: Collection[DrugDraft], claim: Claim
 ) -> Iterator[AtStake]:
     """Yield what has a drug line and no proposed administration line, and the reverse."""
-    proposed = {one for draft in drafts if _is_proposed(draft) for one in draft.service.ids}
+    proposed = {one for draft in drafts if is_proposed(draft) for one in draft.service.ids}
     # What patients usually take themselves has no line of its administration, and nobody misses it.
     proposed |= {one.administration.administration_id for one in billed if one.is_self_administered}
     if claim.policy.drugs_without_administration_line == "on":
@@ -89,10 +90,5 @@ def charges(
         known = {one.administration.administration_id for one in billed}
         for draft in drafts:
             missing = tuple(one for one in draft.service.ids if one not in known)
-            if missing and _is_proposed(draft):
+            if missing and is_proposed(draft):
                 yield Note("NO_DRUG_LINE", missing), CodeAtStake(draft.code, draft.units)
-
-
-def _is_proposed(draft: Draft) -> bool:
-    flags = draft.service.flags + draft.flags
-    return not flags or status_of(flags) is not Status.HOLD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coding.claim import Family
 from coding.hours import repeat_hours
-from coding.rules import ChemotherapyRules, HydrationRules, Rules, TherapeuticRules
+from coding.rules import Rules
 from coding.stretches import Stretches, minutes_of
 
 
@@ -15,11 +15,7 @@ def units_differ(pump_minutes: int, stretches: Stretches, family: Family, rules:
     """
     if not stretches:
         return False
-    limits: HydrationRules | TherapeuticRules | ChemotherapyRules = rules.therapeutic
-    if family is Family.HYDRATION:
-        limits = rules.hydration
-    elif family is Family.CHEMOTHERAPY:
-        limits = rules.chemotherapy
+    limits = rules.hydration if family is Family.HYDRATION else rules.drugs[family]
     charted, pumped = (
         repeat_hours(minutes, limits.initial_minutes_min, limits.additional_minutes_min)
         for minutes in (minutes_of(stretches), pump_minutes)

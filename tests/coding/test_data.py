@@ -2,15 +2,17 @@
 
 from datetime import date
 from functools import cache
+from typing import ClassVar
 
 import pytest
+from msgspec import Struct
 
 from coding import CodedEncounter, RuleError, Setting, default_formulary, engine, load_policy
 from coding.errors import NoRuleInForce, TableError
 from coding.findings import kinds
 from coding.published import builtin_tables
 from coding.reasons import wordings
-from coding.rules import dated_rule, read_toml
+from coding.rules import dated_rule, dated_rules, read_toml
 from coding.tables import catalogue, rows_of
 from tests.coding import build
 from tests.coding.mutation import rows
@@ -91,6 +93,16 @@ def test_every_value_of_every_switch_is_tried_or_is_the_default():
 def test_a_rule_of_another_shape_is_refused(row, said):
     with pytest.raises(TableError, match=said):
         dated_rule("x", row)
+
+
+def test_a_table_of_other_rules_than_its_fields_is_refused():
+    class Other(Struct):
+        TABLE: ClassVar[str] = "limits.toml"
+        push_review_minutes_max: int
+        unheard_of: int
+
+    with pytest.raises(TableError, match=r"missing \['unheard_of'\], unknown \['facility_.*'rejected_run_minutes'"):
+        dated_rules(Other)
 
 
 def test_a_rule_holds_until_the_next_row_and_not_past_its_end():

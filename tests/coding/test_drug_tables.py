@@ -134,3 +134,9 @@ def test_a_drug_is_of_the_family_of_its_administration():
         policy = load_policy(Setting.FACILITY, "medicare", {"complex_biologic": how})
         found = coded(row, issue("drug_codes", PER_250), policy=policy)
         assert {line.service_family for line in found.lines} == {family}
+
+
+def test_tables_without_packages_bill_no_drug_by_themselves():
+    found = coded("", issue("drug_codes", PER_250))
+    assert drugs(found) == []
+    assert "NO_DRUG_LINE" not in kinds(found)
