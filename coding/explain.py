@@ -38,7 +38,7 @@ def explain(encounter: Encounter, coded: CodedEncounter, width: int = 0) -> str:
 
 def _folded(row: str, width: int) -> str:
     """Return a row, broken where it would go beyond the width; what follows stands under its text."""
-    if not width or len(row) <= width:
+    if not width:
         return row
     indent = row[: len(row) - len(row.lstrip())] + INDENT
     return fill(row, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -38,14 +38,14 @@ def timeline(encounter: Encounter, coded: CodedEncounter, zone: tzinfo | None, w
         row = Row(times[0], one.drug.name, _codes(one, coded.lines, shown), one.administration_id)
         by_site.setdefault(one.access_site, []).extend([row, *map(Row, times[1:])])
     rows = [row for of_site in by_site.values() for row in of_site]
-    times_width, longest, codes_width, name_width = (
-        (max(map(len, column), default=0) for column in zip(*rows, strict=True)) if rows else (0, 0, 0, 0)
-    )
+    if not rows:
+        return {}
+    times_width, longest, codes_width, name_width = (max(map(len, column)) for column in zip(*rows, strict=True))
     numbers = engine_numbers()
     left = width - times_width - codes_width - name_width - len(GAP) * len(Row._fields)
     drug = min(longest, max(left, numbers["timeline_drug_min"]) if width else numbers["timeline_drug"])
     widths = (times_width, drug, codes_width, name_width)
-    return {site: [_told(row, widths, is_cut=width > 0) for row in of_site] for site, of_site in by_site.items()}
+    return {site: [_told(row, widths, is_cut=bool(width)) for row in of_site] for site, of_site in by_site.items()}
 
 
 def _told(row: Row, widths: tuple[int, ...], *, is_cut: bool) -> str:
@@ -67,7 +67,7 @@ def _times(one: Administration, zone: tzinfo | None, *, is_lacking: bool) -> Ite
     day = ""
     for run in one.runs:
         text = _run(run, zone, is_lacking=is_lacking)
-        yield " " * len(day) + text.removeprefix(day) if day and text.startswith(day) else text
+        yield " " * len(day) + text.removeprefix(day) if text.startswith(day) else text
         day = text[:6]
 
 

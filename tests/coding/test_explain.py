@@ -116,6 +116,15 @@ def test_a_finding_is_told_in_full_once_and_with_its_messages():
     text = shown(build.encounter([one]))
     assert text.count("Check both times. (message M1, M2, M3 and 1 more)") == 1
     assert text.count("! BOUNDARY_MINUTE (review): as above") == 1
+    assert text.index("Check both times.") < text.index("as above")
+    three = build.replace(one, message_control_ids=("M1", "M2", "M3"))
+    assert "Check both times. (message M1, M2, M3)" in shown(build.encounter([three]))
+
+
+def test_a_change_of_the_patient_s_status_is_told():
+    one = build.administration("a1", "ceftriaxone", "infusion", "L-AC", "10:00", "11:00")
+    text = shown(build.encounter([one], ["inpatient=20:00", "outpatient=30:00"]))
+    assert "Patient inpatient from 01-06 20:00, outpatient from 01-07 06:00\n" in text
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -127,4 +136,5 @@ def test_nothing_goes_beyond_the_width(width):
     text = shown(build.encounter(given), width)
     assert max(map(len, text.splitlines())) <= width
     assert ("…" in text) == (width == 80)
+    assert len({row.index("ORD9") for row in text.splitlines() if row.startswith("  01-0")}) == 1
     assert len(re.findall(r"^  01-0[67] .*ORD900000\d\d:1$", text, re.MULTILINE)) == len(given)
