@@ -5,6 +5,7 @@ A test gets a server by naming a fixture (`kafka`, `private_kafka`, `redis_serve
 suites were and what would bring them; with CI=true or DRIPCODE_REQUIRE_SERVERS=1 any skipped test is an error.
 """
 
+import gc
 import os
 import re
 import signal
@@ -66,6 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in getattr(item, "fixturenames", ()):
             if fixture in MARK_OF_FIXTURE:
                 item.add_marker(MARK_OF_FIXTURE[fixture])
+        if item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -93,6 +96,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         told = "Tests were skipped, and with CI=true or DRIPCODE_REQUIRE_SERVERS=1 none may be"
         reporter.write_line(f"\n{told}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _collect_connections(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what aiokafka left of connections that it did not wait for, so that no later test is blamed for them."""
+    yield
+    if request.node.get_closest_marker("kafka"):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

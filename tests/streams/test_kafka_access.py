@@ -1,7 +1,6 @@
 """TLS and SASL to Kafka: the whole way with them, and what is said when something of it is wrong."""
 
 import asyncio
-import gc
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,17 +18,8 @@ from tests.servers.kafka import KafkaServer, secured
 from tests.streams.brokers import PARTITIONS, EnvironmentBroker
 from tests.streams.play import Play, oracle
 
-# aiokafka does not wait until a TLS connection that did not come in is closed, and the loop may end before it is.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 USER, PASSWORD = "dripcode", "synthetic-secret"
 MESSAGES = [message.text for message in hospital_day(3, 8)]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Such connections go here, with their warning ignored, and not in the middle of another test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")
