@@ -70,7 +70,7 @@ bench: $(INSTALLED_FOR_TESTS) servers  ## Measure throughput and latency on this
 	@test -e tests/bench/__main__.py || { echo "There is no tests/bench/__main__.py to run" >&2; exit 1; }
 	@$(PYTHON_HERE) -m tests.bench $(ARGS)
 
-mutation: $(INSTALLED_FOR_TESTS)  ## Flip every dated row, comparison and number of the engine, and show what fails
+mutation: $(INSTALLED_FOR_TESTS)  ## Flip every dated row, comparison, condition and number of the engine, and show what fails
 	@$(PYTHON_HERE) -m tests.coding.mutation $(ARGS)
 
 audit: $(INSTALLED)  ## Look up vulnerabilities of the pinned packages, write build/dripcode.cdx.json (CycloneDX)
