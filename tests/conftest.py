@@ -49,10 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = {}
     for name in [name for name in os.environ if name.startswith("DRIPCODE_") and name != "DRIPCODE_SHARED"]:
         del os.environ[name]
-    # Two shared cores are sometimes slow, and a slow example is no finding.
+    # Two shared cores are sometimes slow, and a slow example is no finding. Where nothing may be skipped the examples
+    # are the same each time, so that no change fails by chance; other runs look elsewhere each time.
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile(
-        "dripcode", hypothesis.settings.default, deadline=None, suppress_health_check=slow
+        "dripcode", hypothesis.settings.default, deadline=None, suppress_health_check=slow, derandomize=REQUIRED
     )
     hypothesis.settings.load_profile("dripcode")
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", returncode=143))
