@@ -166,12 +166,16 @@ class _Lines(NamedTuple):
             before = units
         return self._with_limit(drafts)
 
+    @property
+    def unit(self) -> Measure:
+        """What one unit of the code covers."""
+        unit = self.known[0].unit
+        assert unit is not None  # what has none has no dose that is known
+        return unit
+
     def _wasted(self, openings: Sequence[Opening]) -> list[int]:
         """Return the units discarded of each package."""
-        unit = self.known[0].unit
-        if unit is None:
-            return [0 for _ in openings]
-        return wasted_units([(one.dose, one.opened) for one in openings], unit.amount)
+        return wasted_units([(one.dose, one.opened) for one in openings], self.unit.amount)
 
     def _by_package(self) -> list[list[Billed]]:
         """Return the administrations by NDC. A package that adds no unit of its own goes with the one before."""
@@ -191,11 +195,10 @@ class _Lines(NamedTuple):
         return parts
 
     def _units(self, dose: Decimal) -> int:
-        """Return the units of a dose; of a code without a unit of its own, one."""
-        unit = self.known[0].unit
-        if unit is None or is_unclassified(self.code, self.day):
+        """Return the units of a dose; of an unclassified code, one."""
+        if is_unclassified(self.code, self.day):
             return 1
-        return billing_units([dose], unit.amount)
+        return billing_units([dose], self.unit.amount)
 
     def _opening(self, part: list[Billed]) -> Opening:
         """Return what was opened for one package's line, and what is wrong with the record of it."""
@@ -251,8 +254,7 @@ class _Lines(NamedTuple):
         notes: tuple[Note, ...],
     ) -> DrugDraft:
         first, (dose, waste) = part[0], amounts
-        unit = first.unit.unit if first.unit else ""
-        amount = dose or waste
+        unit, amount = self.unit.unit, dose or waste
         return DrugDraft(
             self.code,
             units,
@@ -275,10 +277,10 @@ class _Lines(NamedTuple):
 
     def _reason(self, part: list[Billed], units: int, dose: Decimal, waste: Decimal) -> Reason:
         """Return how the units of a line came about."""
-        wording, first = self.claim.policy.wording, part[0]
-        if first.unit is None or is_unclassified(self.code, self.day):
+        wording = self.claim.policy.wording
+        if is_unclassified(self.code, self.day):
             return wording["DRUG_UNCLASSIFIED_CODE"].say(count=len(part))
-        done = {"amount": _plain(first.unit.amount), "unit": first.unit.unit, "units": units}
+        done = {"amount": _plain(self.unit.amount), "unit": self.unit.unit, "units": units}
         if not dose:
             return wording["DRUG_WASTE"].say(waste=_plain(waste), **done)
         return wording["DRUG_UNITS"].say(dose=_plain(dose), count=len(part), **done)
