@@ -38,6 +38,11 @@ from tests.coding.scenario import read
             ),
         ),
         (
+            ["give ceftriaxone infusion L-AC 08:00 10:00"],
+            "ADDITIONAL_HOURS",
+            "120 minutes are 2 h 0 min, a part of an hour counts from 31 min: 1 more after the first.",
+        ),
+        (
             ["give unheard-of infusion L-AC 08:00 09:00 has_order=no"],
             "HELD",
             "Proposed only when this is settled: DRUG_UNCLASSIFIED.",
