@@ -122,6 +122,7 @@ class AdministrationEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     sub_id: str = ""
     action: Action = Action.ADD
     word: str = ""  # RXA-20 as sent
+    is_bolus: bool = False  # what the word means to its sender: more at once, mostly out of a bag that runs on
     at: Time | None = None
     stop: Time | None = None
     drug: Code = Code()

@@ -68,6 +68,8 @@ def read_said(rxa: Segment, is_method_told: bool, profile: SenderProfile) -> Sai
     _put_amounts(rxa, gathered, profile)
     if meaning == "wasted" and "dose" in gathered.values:
         gathered.put("waste", gathered.values.pop("dose"), gathered.fields.pop("dose"))
+    if meaning == "bolus":
+        gathered.put("is_bolus", True, profile.word_field)
     if meaning == "push":
         gathered.put("method", "push", profile.word_field)
     elif not is_method_told:

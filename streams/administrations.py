@@ -13,7 +13,7 @@ import msgspec
 import coding
 from hl7_parsers import events as hl7
 from hl7_parsers.events import Action, AdministrationEvent, Time
-from streams.bag_changes import is_bolus, runs_until
+from streams.bag_changes import runs_until
 
 _ACTION_RANK = {Action.ADD: 0, Action.UPDATE: 1, Action.DELETE: 2}
 _MOMENTS = (
@@ -348,7 +348,7 @@ def _attach(drafts: list[Draft], row: Row, *, is_last: bool) -> None:
     begun = [d for d in alike if d.start is not None and at is not None and d.start <= at]
     if isinstance(row.event, _ENDS) and not is_last:
         begun = [d for d in begun if d.start != at] or begun
-    begun = [d for d in begun if not is_bolus(d.opening)] or begun
+    begun = [d for d in begun if not d.opening.is_bolus] or begun
     newest_first = sorted(begun, key=lambda d: (d.start or at, d.rows[0].order), reverse=True)
     target = newest_first[0] if newest_first else None
     # A bolus out of a running bag begins later than the infusion, and the stop is the infusion's all the same.

@@ -14,12 +14,6 @@ _ML_OF = {_ML: 1.0, "l": 1000.0}
 _LONGER = 1.5  # bags are overfilled, and rates are lower for a while that nobody charts
 
 
-def is_bolus(event: AdministrationEvent) -> bool:
-    """Whether its word says that more was given out of a bag that runs on; "maintenance after bolus" is the bag."""
-    word = event.word.casefold()
-    return "bolus" in word and "after bolus" not in word
-
-
 def runs_until(
     bag: AdministrationEvent, following: AdministrationEvent, moments: Iterable[AdministrationEvent]
 ) -> bool | None:
@@ -43,13 +37,11 @@ def runs_until(
 
 
 def _minutes_at_most(bag: AdministrationEvent, rates: Sequence[Quantity]) -> float | None:
-    """The longest that a bag runs, at the slowest of the rates; None when its amount or the rate is not known."""
-    paces = [(float(pace), _unit_of(rate)) for rate in rates if (pace := per_minute(rate))]
-    if not paces:
-        return None
-    slowest, unit = min(paces)
-    amount = _amount(bag, unit)
-    return None if amount is None else amount / slowest * _LONGER
+    """The longest that a bag runs, at the slowest of the rates; None when its amount or a pace of it is not known."""
+    paces = [float(pace) for rate in rates if (pace := per_minute(rate))]
+    units = {_unit_of(rate) for rate in rates}
+    amount = _amount(bag, *units) if len(units) == 1 else None  # rates of several units do not compare
+    return None if amount is None or not paces else amount / min(paces) * _LONGER
 
 
 def _unit_of(rate: Quantity) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from streams.administrations import Draft, Row, drug_key, runs_of
-from streams.bag_changes import is_bolus
 
 
 def mark_boluses(drafts: Sequence[Draft]) -> None:
@@ -16,7 +15,7 @@ def mark_boluses(drafts: Sequence[Draft]) -> None:
     Its minutes are the infusion's, however long it took; a bolus of its own order may be an infusion, as a fluid's is.
     """
     for bolus in drafts:
-        if is_bolus(bolus.opening) and not bolus.moments and bolus.stop is None and _runs_beside(bolus, drafts):
+        if bolus.opening.is_bolus and not bolus.moments and bolus.stop is None and _runs_beside(bolus, drafts):
             last = bolus.rows[-1]
             event = msgspec.structs.replace(last.event, method="push")
             bolus.rows[-1] = Row(event, last.order, last.control_id, last.message)

@@ -209,6 +209,19 @@ def test_a_planned_end_is_no_stop() -> None:
     assert (event.stop, event.sub_id) == (None, "IDT1")
 
 
+@pytest.mark.parametrize(
+    ("word", "is_bolus"),
+    [
+        ("Bolus from Bag", True),
+        ("Self Administered via Pump", True),
+        ("Maintenance after Bolus", False),
+        ("Given", False),
+    ],
+)
+def test_what_is_a_bolus_is_what_the_word_means_to_its_sender(word: str, is_bolus: bool) -> None:
+    assert read("epic", ORC, rxa({4: "", 20: word}), RXR).is_bolus is is_bolus
+
+
 def test_the_rows_of_one_sender_join() -> None:
     assert read("connectinggta", ORC, rxa(), RXR).rows_join
     assert not read("standard", ORC, rxa(), RXR).rows_join

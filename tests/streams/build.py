@@ -76,7 +76,7 @@ def started(
 ) -> Message:
     event = hl7.AdministrationStarted(
         placer=order, sub_id=sub_id, action=action, word=word, at=clock(at), drug=_drug(drug), rate=rate,
-        route="intravenous", method="infusion", entered=clock(charted or at),
+        route="intravenous", method="infusion", entered=clock(charted or at), is_bolus=word.startswith("Bolus"),
     )  # fmt: skip
     return message(event, at=charted or at)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from hl7_parsers import events as hl7
-from hl7_parsers.events import Message, Quantity
+from hl7_parsers.events import Code, Message, Quantity
 from streams.assemble import Site, assemble
-from tests.streams.build import fact, moment, started
+from tests.streams.build import clock, fact, message, moment, started
 
 VANCOMYCIN, HEPARIN = "vancomycin 1 g in NS 250 mL", "heparin 25,000 units"
 
@@ -42,6 +42,14 @@ def test_a_bag_runs_on_only_as_long_as_what_it_held(
 def test_a_bag_of_unknown_size_is_asked_about() -> None:
     rows = bag("07:00", "1", HEPARIN, 12), bag("19:00", "2", HEPARIN, 12), stopped("20:00", HEPARIN)
     assert bags(*rows) == ([[("07:00", "20:00")]], {"BAG_CHANGE_ASSUMED"})
+
+
+def test_a_bag_whose_rates_are_of_several_units_is_asked_about() -> None:
+    by_weight = hl7.AdministrationRateChanged(
+        placer="O1", at=clock("08:00"), drug=Code(VANCOMYCIN.upper(), VANCOMYCIN, "99SYN"), rate=Quantity(5, "mg/hr")
+    )
+    rows = bag("07:00", "1", VANCOMYCIN, 250), message(by_weight, at="08:00"), bag("19:00", "2", VANCOMYCIN, 250)
+    assert bags(*rows, stopped("20:00", VANCOMYCIN))[1] == {"BAG_CHANGE_ASSUMED"}
 
 
 def test_doses_that_were_stopped_are_doses_of_their_own_also_with_a_rate() -> None:
